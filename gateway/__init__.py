@@ -1,0 +1,53 @@
+"""Taco Gateway: turns the webhooks of other platforms into status.
+
+The names below are all that plugins import.
+"""
+
+from gateway.core.errors import MalformedPayload
+from gateway.core.model import Delivery, Outcome, Status
+from gateway.core.signatures import (
+    AnyOf,
+    Basic,
+    Bearer,
+    Credentials,
+    HeaderEquals,
+    Hmac,
+    Pairs,
+    QueryEquals,
+    Scheme,
+    Segments,
+    Timestamp,
+    Unsigned,
+)
+from gateway.hookspecs import Register, hookimpl
+from gateway.payloads import is_form, parse_form, parse_json
+from gateway.provider import Credential, Provider, Reply
+
+__all__ = [
+    "AnyOf",
+    "Basic",
+    "Bearer",
+    "Credential",
+    "Credentials",
+    "Delivery",
+    "HeaderEquals",
+    "Hmac",
+    "MalformedPayload",
+    "Outcome",
+    "Pairs",
+    "Provider",
+    "QueryEquals",
+    "Register",
+    "Reply",
+    "Scheme",
+    "Segments",
+    "Status",
+    "Timestamp",
+    "Unsigned",
+    "hookimpl",
+    "is_form",
+    "parse_form",
+    "parse_json",
+]
+
+__version__ = "0.1.0"
