@@ -1,0 +1,148 @@
+"""Opens the database, the same way for SQLite and PostgreSQL."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from gateway.core.errors import GatewayError, Unavailable
+from gateway.vault import Vault
+
+_RETRY_AFTER = 2.0
+_POOL_TIMEOUT = 3
+_LOCK_TIMEOUT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The database and the key to the secrets in it; what every store function takes first."""
+
+    engine: Engine
+    vault: Vault
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its beginning."""
+        with database_errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state and never waits for a writer."""
+        with database_errors(), self.engine.connect() as connection:
+            yield connection.execution_options(readonly=True)
+
+    def close(self) -> None:
+        """Give all connections back to the system."""
+        self.engine.dispose()
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn "locked", "gone" and "too busy" into `Unavailable`; bugs stay what they are."""
+    try:
+        yield
+    except (OperationalError, DisconnectionError, PoolTimeoutError) as error:
+        raise Unavailable("the database does not answer", retry_after=_RETRY_AFTER) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable("the database connection broke", retry_after=_RETRY_AFTER) from error
+
+
+def open_engine(
+    url: str, *, lock_timeout: timedelta = _LOCK_TIMEOUT, pool_size: int = 5, create: bool = False
+) -> Engine:
+    """An engine for ``sqlite:///file`` or ``postgresql://...``.
+
+    A SQLite file that does not exist is an error unless ``create`` is set, so that a lost
+    database is noticed and not silently replaced by an empty one.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, lock_timeout, pool_size, mode="rwc" if create else "rw")
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        pool_timeout=_POOL_TIMEOUT,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+def _sqlite_engine(url: URL, lock_timeout: timedelta, pool_size: int, mode: str) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise GatewayError("SQLite needs a file: sqlite:///path/to/gateway.db")
+    path = Path(url.database).absolute()
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+        )
+
+    engine = create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        pool_timeout=_POOL_TIMEOUT,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+    milliseconds = int(lock_timeout / timedelta(milliseconds=1))
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        for pragma in (
+            f"busy_timeout={milliseconds}",
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a commit survives a power cut: accepted means stored
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        record.info["file"] = _identity(path)
+
+    @event.listens_for(engine, "checkout")
+    def _still_there(_: Any, record: ConnectionPoolEntry, __: Any) -> None:
+        # SQLite in WAL mode goes on writing to a file that was deleted or replaced.
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError("the database file was moved or replaced")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # Taking the write lock at once is what prevents lost updates: a transaction that
+        # reads first and upgrades later works on a state that others have since changed.
+        readonly = connection.get_execution_options().get("readonly", False)
+        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _to_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def ping(store: Store) -> None:
+    """Ask the database for anything; raises `Unavailable`."""
+    with store.read() as connection:
+        connection.execute(text("SELECT 1 FROM monitors LIMIT 1"))

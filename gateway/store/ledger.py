@@ -1,0 +1,315 @@
+"""Monitors and signals that a transaction has locked, and what it will write to them.
+
+Both the record transaction and the sweep load a ledger, fold events into it through the
+pure ``decide``, and flush it before they commit.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+
+from gateway.core.model import Change, Event, Signal, Status, Transition, roll_up
+from gateway.core.status import decide
+from gateway.ids import new_id
+from gateway.store.dialect import upsert
+from gateway.store.tables import checks, incident_events, incidents, monitors, signals
+
+_LOCKED_COLUMNS = (
+    monitors.c.id,
+    monitors.c.revision,
+    monitors.c.active,
+    monitors.c.status,
+    monitors.c.status_since,
+    monitors.c.signals_up,
+    monitors.c.signals_degraded,
+    monitors.c.signals_down,
+    monitors.c.heartbeat_interval,
+    monitors.c.heartbeat_grace,
+    monitors.c.last_heartbeat,
+    monitors.c.deadline,
+    monitors.c.rate_state,
+)
+_KEPT_COLUMNS = (
+    "status",
+    "status_since",
+    "signals_up",
+    "signals_degraded",
+    "signals_down",
+    "last_heartbeat",
+    "deadline",
+    "rate_state",
+)
+_UPDATE_MONITOR = (
+    update(monitors)
+    .where(monitors.c.id == bindparam("_id"))
+    .values({name: bindparam(name) for name in _KEPT_COLUMNS})
+)
+_UPDATE_INCIDENT = (
+    update(incidents)
+    .where(incidents.c.id == bindparam("_id"))
+    .values({name: bindparam(name) for name in ("status", "resolved_at")})
+)
+
+
+@dataclass(slots=True)
+class LockedMonitor:
+    """The part of a monitor row that folding events reads and writes."""
+
+    id: str
+    revision: int
+    active: bool
+    status: Status
+    status_since: datetime
+    counts: dict[Status, int]
+    heartbeat_interval: int | None
+    heartbeat_grace: int
+    last_heartbeat: datetime | None
+    deadline: datetime | None
+    rate_state: datetime | None
+
+    def move(self, before: Status, after: Status, at: datetime) -> None:
+        """Count one signal under its new status and roll the monitor up."""
+        if before is after:
+            return
+        if before is not Status.PENDING:
+            self.counts[before] -= 1
+        self.counts[after] += 1
+        status = roll_up(status for status, count in self.counts.items() if count)
+        if status is not self.status:
+            self.status, self.status_since = status, at
+
+    def row(self) -> dict[str, Any]:
+        """The values to write back."""
+        return {
+            "_id": self.id,
+            "status": self.status,
+            "status_since": self.status_since,
+            "signals_up": self.counts[Status.UP],
+            "signals_degraded": self.counts[Status.DEGRADED],
+            "signals_down": self.counts[Status.DOWN],
+            "last_heartbeat": self.last_heartbeat,
+            "deadline": self.deadline,
+            "rate_state": self.rate_state,
+        }
+
+
+@dataclass(slots=True)
+class _KnownSignal:
+    signal: Signal
+    incident_id: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """An event with the place it belongs to and the delivery that carried it, if any."""
+
+    monitor: LockedMonitor
+    event: Event
+    received_at: datetime
+    delivery_id: str | None = None
+
+
+class Ledger:
+    """What one transaction knows and will write. Lives as long as its transaction."""
+
+    def __init__(self, connection: Connection, monitor_ids: Iterable[str]) -> None:
+        self._connection = connection
+        self.monitors = _lock(connection, monitor_ids)
+        self._signals: dict[tuple[str, str], _KnownSignal] = {}
+        self._touched: dict[tuple[str, str], None] = {}
+        self._checks: list[dict[str, Any]] = []
+        self._opened: dict[str, dict[str, Any]] = {}
+        self._moved: dict[str, dict[str, Any]] = {}
+        self._timeline: list[dict[str, Any]] = []
+
+    def load_signals(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Read the signals of these (monitor id, key) pairs; absent ones stay absent."""
+        pairs = sorted(set(wanted))
+        if not pairs:
+            return
+        columns = (signals.c.monitor_id, signals.c.key)
+        query = select(signals).where(tuple_(*columns).in_(pairs))
+        for row in self._connection.execute(query):
+            self._signals[row.monitor_id, row.key] = _KnownSignal(
+                Signal(
+                    status=Status(row.status),
+                    since=row.since,
+                    occurred_at=row.occurred_at,
+                    event_id=row.event_id,
+                    resolve_at=row.resolve_at,
+                ),
+                row.incident_id,
+                row.message,
+            )
+
+    def status_of(self, monitor_id: str, key: str) -> Status:
+        """The status of a loaded signal, pending when there is none."""
+        known = self._signals.get((monitor_id, key))
+        return known.signal.status if known else Status.PENDING
+
+    def resolve_at(self, monitor_id: str, key: str) -> datetime | None:
+        """When a loaded signal ends by itself."""
+        known = self._signals.get((monitor_id, key))
+        return known.signal.resolve_at if known else None
+
+    def observe(self, observation: Observation) -> bool:
+        """Store the event as a check and fold it into its signal.
+
+        Returns False when the event is late: kept as a check, without effect.
+        """
+        monitor, event = observation.monitor, observation.event
+        place = (monitor.id, event.key)
+        known = self._signals.get(place)
+        decision = decide(known.signal if known else None, event)
+        check_id = self._add_check(observation, late=decision.late)
+        if decision.late:
+            return False
+        before = known.signal.status if known else Status.PENDING
+        incident_id = known.incident_id if known else None
+        if decision.transition is not None:
+            incident_id = self._move_incident(
+                incident_id, observation, decision.transition, check_id
+            )
+        self._signals[place] = _KnownSignal(decision.signal, incident_id, event.message)
+        self._touched[place] = None
+        monitor.move(before, event.status, event.occurred_at)
+        return True
+
+    def _add_check(self, observation: Observation, *, late: bool) -> str:
+        event = observation.event
+        check_id = new_id(observation.received_at)
+        self._checks.append(
+            {
+                "id": check_id,
+                "monitor_id": observation.monitor.id,
+                "key": event.key,
+                "status": event.status,
+                "message": event.message,
+                "metadata": event.metadata,
+                "event_id": event.event_id,
+                "occurred_at": event.occurred_at,
+                "received_at": observation.received_at,
+                "late": late,
+                "rule": event.rule,
+                "delivery_id": observation.delivery_id,
+            }
+        )
+        return check_id
+
+    def _move_incident(
+        self,
+        incident_id: str | None,
+        observation: Observation,
+        transition: Transition,
+        check_id: str,
+    ) -> str | None:
+        event = observation.event
+        if transition.change is Change.OPENED:
+            incident_id = new_id(observation.received_at)
+            self._opened[incident_id] = {
+                "id": incident_id,
+                "monitor_id": observation.monitor.id,
+                "key": event.key,
+                "status": event.status,
+                "opened_at": transition.at,
+                "resolved_at": None,
+                "rule": event.rule,
+                "message": event.message,
+            }
+        if incident_id is None:
+            raise RuntimeError(f"signal {event.key!r} is not up, yet has no incident")
+        self._update_incident(incident_id, transition)
+        self._timeline.append(
+            {
+                "id": new_id(observation.received_at),
+                "incident_id": incident_id,
+                "change": transition.change,
+                "status_before": transition.before,
+                "status_after": transition.after,
+                "at": transition.at,
+                "message": event.message,
+                "rule": event.rule,
+                "check_id": check_id,
+            }
+        )
+        return None if transition.change is Change.RESOLVED else incident_id
+
+    def _update_incident(self, incident_id: str, transition: Transition) -> None:
+        resolved = transition.change is Change.RESOLVED
+        values: dict[str, Any] = {
+            "status": transition.before if resolved else transition.after,
+            "resolved_at": transition.at if resolved else None,
+        }
+        if incident_id in self._opened:
+            self._opened[incident_id].update(values)
+        else:
+            self._moved.setdefault(incident_id, {"_id": incident_id}).update(values)
+
+    def flush(self) -> None:
+        """Write everything; the caller commits."""
+        run = self._connection.execute
+        if self._checks:
+            run(insert(checks), self._checks)
+        if self._opened:
+            run(insert(incidents), list(self._opened.values()))
+        if self._moved:
+            run(_UPDATE_INCIDENT, list(self._moved.values()))
+        if self._timeline:
+            run(insert(incident_events), self._timeline)
+        if self._touched:
+            run(
+                upsert(self._connection, signals, ("monitor_id", "key")),
+                [self._signal_row(place) for place in self._touched],
+            )
+        if self.monitors:
+            run(_UPDATE_MONITOR, [monitor.row() for monitor in self.monitors.values()])
+
+    def _signal_row(self, place: tuple[str, str]) -> dict[str, Any]:
+        known = self._signals[place]
+        return {
+            "monitor_id": place[0],
+            "key": place[1],
+            "status": known.signal.status,
+            "since": known.signal.since,
+            "occurred_at": known.signal.occurred_at,
+            "event_id": known.signal.event_id,
+            "message": known.message,
+            "resolve_at": known.signal.resolve_at,
+            "incident_id": known.incident_id,
+        }
+
+
+def _lock(connection: Connection, monitor_ids: Iterable[str]) -> dict[str, LockedMonitor]:
+    # Always in the order of the ids: two transactions cannot wait for each other.
+    ids = sorted(set(monitor_ids))
+    query = (
+        select(*_LOCKED_COLUMNS)
+        .where(monitors.c.id.in_(ids))
+        .order_by(monitors.c.id)
+        .with_for_update()
+    )
+    return {row.id: _locked_monitor(row) for row in connection.execute(query)}
+
+
+def _locked_monitor(row: Any) -> LockedMonitor:
+    return LockedMonitor(
+        id=row.id,
+        revision=row.revision,
+        active=row.active,
+        status=Status(row.status),
+        status_since=row.status_since,
+        counts={
+            Status.UP: row.signals_up,
+            Status.DEGRADED: row.signals_degraded,
+            Status.DOWN: row.signals_down,
+        },
+        heartbeat_interval=row.heartbeat_interval,
+        heartbeat_grace=row.heartbeat_grace,
+        last_heartbeat=row.last_heartbeat,
+        deadline=row.deadline,
+        rate_state=row.rate_state,
+    )

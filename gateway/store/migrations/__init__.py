@@ -1,0 +1,1 @@
+"""Alembic migrations; run by ``taco migrate`` and at every ``taco up``."""

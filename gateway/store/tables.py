@@ -1,0 +1,241 @@
+"""The tables. Migrations in ``migrations/`` make them; a test keeps the two equal."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time to the microsecond.
+
+    A native timestamp on PostgreSQL; on SQLite, which has none, text of fixed width that
+    sorts as time does.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The column type of the database at hand."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(26))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """From Python to the database; naive times are refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time is no time")
+        value = value.astimezone(UTC)
+        if dialect.name == "sqlite":
+            return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """From the database to Python."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        aware: datetime = value
+        return aware.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(26)
+_STATUS = String(8)
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("team_id", _ID, ForeignKey("teams.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+monitors = Table(
+    "monitors",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("team_id", _ID, ForeignKey("teams.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("url", Text),
+    Column("provider", String(64), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("token_sealed", LargeBinary, nullable=False),
+    Column("credentials_sealed", LargeBinary),
+    Column("active", Boolean, nullable=False),
+    Column("alerts_enabled", Boolean, nullable=False),
+    Column("heartbeat_interval", Integer),  # seconds; null: no heartbeats expected
+    Column("heartbeat_grace", Integer, nullable=False),  # seconds
+    Column("last_heartbeat", UtcDateTime),
+    Column("deadline", UtcDateTime),
+    Column("status", _STATUS, nullable=False),
+    Column("status_since", UtcDateTime, nullable=False),
+    # How many signals have each status: the roll-up without reading the signals.
+    Column("signals_up", Integer, nullable=False),
+    Column("signals_degraded", Integer, nullable=False),
+    Column("signals_down", Integer, nullable=False),
+    # Grows with every change of token, secret or provider: what a cache is checked against.
+    Column("revision", Integer, nullable=False),
+    Column("rate_state", UtcDateTime),  # GCRA, see core/ratelimit.py
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_monitors_team_id_id", "team_id", "id"),
+    Index(
+        "ix_monitors_deadline",
+        "deadline",
+        sqlite_where=text("deadline IS NOT NULL"),
+        postgresql_where=text("deadline IS NOT NULL"),
+    ),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("monitor_id", _ID, ForeignKey("monitors.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("status", _STATUS, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("event_id", Text),
+    Column("message", Text, nullable=False),
+    Column("resolve_at", UtcDateTime),
+    Column("incident_id", _ID),
+    Index(
+        "ix_signals_resolve_at",
+        "resolve_at",
+        sqlite_where=text("resolve_at IS NOT NULL"),
+        postgresql_where=text("resolve_at IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+# No foreign keys on the three tables that every delivery writes to: the record
+# transaction has just locked the monitor row that they would look up.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("monitor_id", _ID, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("remote_address", Text, nullable=False),
+    Column("body_size", Integer, nullable=False),
+    Column("body_sha256", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),  # zlib, redacted, bounded
+    Index("ix_deliveries_monitor_id_id", "monitor_id", "id"),
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("monitor_id", _ID, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("status", _STATUS, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("event_id", Text),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("delivery_id", _ID),  # null for checks that a deadline made
+    Index("ix_checks_monitor_id_id", "monitor_id", "id"),
+)
+
+seen_events = Table(
+    "seen_events",
+    metadata,
+    Column("monitor_id", _ID, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("monitor_id", _ID, ForeignKey("monitors.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("status", _STATUS, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("rule", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("ix_incidents_monitor_id_id", "monitor_id", "id"),
+    Index(
+        "uq_incidents_open",
+        "monitor_id",
+        "key",
+        unique=True,
+        sqlite_where=text("resolved_at IS NULL"),
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+)
+
+incident_events = Table(
+    "incident_events",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("incident_id", _ID, ForeignKey("incidents.id"), nullable=False),
+    Column("change", String(16), nullable=False),
+    Column("status_before", _STATUS, nullable=False),
+    Column("status_after", _STATUS, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("check_id", _ID, nullable=False),
+    Index("ix_incident_events_incident_id_id", "incident_id", "id"),
+)
+
+job_runs = Table(
+    "job_runs",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("slot", UtcDateTime, nullable=False),
+)
