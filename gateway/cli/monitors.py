@@ -1,0 +1,193 @@
+"""``taco monitors``: make, list and look into monitors."""
+
+import click
+
+from gateway.app import utc_now
+from gateway.cli.context import (
+    Settings,
+    Workplace,
+    fail,
+    open_workplace,
+    print_json,
+    print_table,
+    reporting,
+    styled_status,
+)
+from gateway.management import draft_of
+from gateway.store import history
+from gateway.store import monitors as store_monitors
+from gateway.store.monitors import Monitor
+from gateway.web.views import (
+    check_view,
+    delivery_view,
+    incident_view,
+    monitor_view,
+    signal_view,
+)
+
+_PAGE = 200
+_SHOWN = 10
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def monitors() -> None:
+    """Make, list and look into monitors."""
+
+
+@monitors.command("add")
+@click.argument("name")
+@click.option("--provider", default="auto", show_default=True, help="Who posts to it.")
+@click.option("--secret", multiple=True, help="The webhook secret; twice during a rotation.")
+@click.option("--url", help="A link to what is watched, for people.")
+@click.option("--heartbeat-interval", type=int, help="Seconds between two signs of life.")
+@click.option("--no-heartbeat", is_flag=True, help="Expect no heartbeats at all.")
+@click.option("--heartbeat-grace", type=int, help="Seconds that a late heartbeat is forgiven.")
+@json_option
+@click.pass_obj
+@reporting
+def add(
+    settings: Settings,
+    *,
+    name: str,
+    provider: str,
+    secret: tuple[str, ...],
+    url: str | None,
+    heartbeat_interval: int | None,
+    no_heartbeat: bool,
+    heartbeat_grace: int | None,
+    as_json: bool,
+) -> None:
+    """Make a monitor called NAME and print its addresses."""
+    if no_heartbeat and heartbeat_interval is not None:
+        raise click.UsageError("give --heartbeat-interval or --no-heartbeat, not both")
+    workplace = open_workplace(settings)
+    given = {"url": url, "webhookSecret": secret or None, "heartbeatInterval": heartbeat_interval}
+    fields: dict[str, object] = {"name": name, "provider": provider}
+    fields |= {key: value for key, value in given.items() if value is not None}
+    if heartbeat_grace is not None:
+        fields["heartbeatGrace"] = heartbeat_grace
+    if no_heartbeat:
+        fields["heartbeatInterval"] = None
+    heartbeat = workplace.config.heartbeat
+    draft = draft_of(
+        fields,
+        workplace.providers,
+        default_interval=int(heartbeat.default_interval.total_seconds()),
+        default_grace=int(heartbeat.grace.total_seconds()),
+    )
+    monitor = store_monitors.create(workplace.store, workplace.team, draft, utc_now())
+    view = monitor_view(monitor, workplace.config.web.address)
+    if as_json:
+        print_json(view)
+        return
+    click.echo(f"id             {view['id']}")
+    click.echo(f"webhook URL    {view['webhookUrl']}")
+    click.echo(f"heartbeat URL  {view['heartbeatUrl']}")
+    if not view["signed"]:
+        click.secho("unsigned: whoever knows the URL can post; set a --secret", fg="yellow")
+
+
+@monitors.command("list")
+@json_option
+@click.pass_obj
+@reporting
+def list_(settings: Settings, *, as_json: bool) -> None:
+    """List the monitors with their status."""
+    workplace = open_workplace(settings)
+    found = _all(workplace)
+    if as_json:
+        print_json([monitor_view(each, workplace.config.web.address) for each in found])
+        return
+    print_table(
+        ["ID", "NAME", "PROVIDER", "STATUS", "SINCE"],
+        [
+            (each.id, each.name, each.provider, each.status, f"{each.status_since:%F %T}")
+            for each in found
+        ],
+    )
+
+
+@monitors.command("show")
+@click.argument("monitor")
+@json_option
+@click.pass_obj
+@reporting
+def show(settings: Settings, *, monitor: str, as_json: bool) -> None:
+    """Show a monitor (by id or name): signals, incidents, and what decided each delivery."""
+    workplace = open_workplace(settings)
+    found = _find(workplace, monitor)
+    store = workplace.store
+    view = {
+        **monitor_view(found, workplace.config.web.address),
+        "signals": [signal_view(row) for row in history.list_signals(store, found.id, _PAGE)],
+        "incidents": [
+            incident_view(each)
+            for each in history.list_incidents(store, found.id, before=None, limit=_SHOWN)
+        ],
+        "checks": [
+            check_view(row)
+            for row in history.list_checks(store, found.id, before=None, limit=_SHOWN)
+        ],
+        "deliveries": [
+            delivery_view(row)
+            for row in history.list_deliveries(store, found.id, before=None, limit=_SHOWN)
+        ],
+    }
+    if as_json:
+        print_json(view)
+        return
+    _print_monitor(view)
+
+
+def _all(workplace: Workplace) -> list[Monitor]:
+    found: list[Monitor] = []
+    while True:
+        page = store_monitors.list_page(
+            workplace.store,
+            workplace.team,
+            after=found[-1].id if found else None,
+            limit=_PAGE,
+        )
+        found += page
+        if len(page) < _PAGE:
+            return found
+
+
+def _find(workplace: Workplace, wanted: str) -> Monitor:
+    by_id = store_monitors.find(workplace.store, workplace.team, wanted)
+    if by_id is not None:
+        return by_id
+    named = [each for each in _all(workplace) if each.name == wanted]
+    if len(named) > 1:
+        fail(f"{len(named)} monitors are called {wanted!r}: use the id ('taco monitors list')")
+    if not named:
+        fail(f"no monitor {wanted!r} ('taco monitors list' shows all)")
+    return named[0]
+
+
+def _print_monitor(view: dict[str, object]) -> None:
+    click.echo(f"{click.style(str(view['name']), bold=True)}  {styled_status(str(view['status']))}")
+    for label, key in (
+        ("id", "id"),
+        ("provider", "provider"),
+        ("webhook URL", "webhookUrl"),
+        ("heartbeat URL", "heartbeatUrl"),
+        ("last heartbeat", "lastHeartbeat"),
+        ("next deadline", "deadline"),
+    ):
+        click.echo(f"  {label:<15}{view[key] if view[key] is not None else '-'}")
+    _section(view, "signals", ("key", "status", "since", "message"))
+    _section(view, "incidents", ("openedAt", "resolvedAt", "key", "worst", "rule", "message"))
+    _section(view, "deliveries", ("receivedAt", "provider", "outcome", "rule", "reason"))
+
+
+def _section(view: dict[str, object], name: str, columns: tuple[str, ...]) -> None:
+    rows = view[name]
+    if not isinstance(rows, list) or not rows:
+        return
+    click.echo(f"\n{name}")
+    print_table(
+        [column.upper() for column in columns],
+        [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows],
+    )

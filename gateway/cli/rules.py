@@ -1,0 +1,213 @@
+"""``taco rules``: the workbench for integrators who write rule files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from gateway.app import open_providers, utc_now
+from gateway.cli.context import Settings, fail, print_json, reporting
+from gateway.core.errors import GatewayError, SourceError
+from gateway.core.explanations import Explanation, explain
+from gateway.core.model import Delivery
+from gateway.core.nodes import suggest
+from gateway.core.rules import RuleSet
+from gateway.core.times import format_time
+from gateway.examples import Example, differences
+from gateway.payloads import parse_body
+from gateway.providers import bundled
+from gateway.rulefiles import load_rule_file
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+targets_argument = click.argument("targets", nargs=-1, metavar="[FILE or PROVIDER]...")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Rules to work on, wherever they came from."""
+
+    source: str
+    rules: RuleSet
+    examples: tuple[Example, ...]
+
+
+@click.group()
+def rules() -> None:
+    """Check, test and explain rule files."""
+
+
+@rules.command()
+@targets_argument
+@json_option
+@click.pass_obj
+def check(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None:
+    """Check that rule files can be loaded; all known ones without arguments."""
+    problems = []
+    names = targets or tuple(str(file) for file in _known_files(settings))
+    for name in names:
+        try:
+            _subject(settings, name)
+        except GatewayError as error:
+            problems.append({"target": name, "error": str(error)})
+    if as_json:
+        print_json({"checked": len(names), "problems": problems})
+    elif problems:
+        click.echo("\n".join(problem["error"] for problem in problems))
+    else:
+        click.echo(f"{len(names)} fine")
+    if problems:
+        raise SystemExit(1)
+
+
+@rules.command("test")
+@targets_argument
+@json_option
+@click.pass_obj
+@reporting
+def test(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None:
+    """Run the examples of rule files; those of all known ones without arguments."""
+    results = [
+        {
+            "source": subject.source,
+            "example": example.name,
+            "differences": list(differences(example, subject.rules)),
+        }
+        for subject in _subjects(settings, targets)
+        for example in subject.examples
+    ]
+    failed = [result for result in results if result["differences"]]
+    if as_json:
+        print_json(results)
+    else:
+        for result in failed:
+            click.secho(f"{result['source']}: {result['example']}", fg="red")
+            for difference in result["differences"]:
+                click.echo(f"  {difference}")
+        click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    if failed or not results:
+        raise SystemExit(1)
+
+
+@rules.command("explain")
+@click.argument("target", metavar="FILE or PROVIDER")
+@click.option(
+    "--payload",
+    "payload_file",
+    type=click.File("rb"),
+    help="A file with the body as the provider sends it; - for standard input.",
+)
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--query", "queries", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--example", "example_name", help="Explain this example of the file instead.")
+@json_option
+@click.pass_obj
+@reporting
+def explain_(
+    settings: Settings,
+    *,
+    target: str,
+    payload_file: BinaryIO | None,
+    headers: tuple[str, ...],
+    queries: tuple[str, ...],
+    example_name: str | None,
+    as_json: bool,
+) -> None:
+    """Say which rule decides about a payload, and why every other one does not."""
+    subject = _subject(settings, target)
+    if (payload_file is None) is (example_name is None):
+        raise click.UsageError("give --payload or --example")
+    if example_name is not None:
+        example = find_example(subject.examples, example_name)
+        payload, delivery = example.payload, example.delivery
+    else:
+        delivery = Delivery(
+            body=payload_file.read() if payload_file is not None else b"",
+            headers={name.lower(): value for name, value in _pairs(headers)},
+            query=dict(_pairs(queries)),
+            received_at=utc_now(),
+        )
+        payload = parse_body(delivery)
+    explanation = explain(subject.rules, payload, delivery)
+    if as_json:
+        print_json(_view(explanation))
+    else:
+        click.echo(str(explanation))
+
+
+def find_example(examples: tuple[Example, ...], name: str) -> Example:
+    """An example by name or by its number, counted from 1; raises `GatewayError`."""
+    if name.isdigit() and 0 < int(name) <= len(examples):
+        return examples[int(name) - 1]
+    for example in examples:
+        if example.name == name:
+            return example
+    hint = suggest(name, [example.name for example in examples])
+    raise GatewayError(f"no example {name!r} ({hint})")
+
+
+def _subjects(settings: Settings, targets: tuple[str, ...]) -> list[Subject]:
+    if targets:
+        return [_subject(settings, target) for target in targets]
+    loaded = open_providers(settings.load())
+    return [
+        Subject(name, loaded.get(name).rules, loaded.get(name).examples) for name in loaded.names
+    ]
+
+
+def _subject(settings: Settings, target: str) -> Subject:
+    path = Path(target)
+    if path.suffix in {".yaml", ".yml"} or path.exists():
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"cannot be read: {error}", source=target) from None
+        file = load_rule_file(text, target)
+        return Subject(target, file.rules, file.examples)
+    loaded = open_providers(settings.load())
+    if target not in loaded:
+        fail(f"no file and no provider {target!r} ({suggest(target, loaded.names)})")
+    return Subject(target, loaded.get(target).rules, loaded.get(target).examples)
+
+
+def _known_files(settings: Settings) -> Iterator[Path]:
+    for folder in (bundled("rules"), *settings.load().rules):
+        yield from sorted(folder.glob("*.yaml"))
+
+
+def _pairs(texts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise click.UsageError(f"{text!r} is not NAME=VALUE")
+        yield name.strip(), value
+
+
+def _view(explanation: Explanation) -> dict[str, object]:
+    return {
+        "rule": explanation.mapped.rule or None,
+        "reason": explanation.mapped.reason or None,
+        "events": [
+            {
+                "status": event.status,
+                "key": event.key,
+                "message": event.message,
+                "metadata": event.metadata,
+                "eventId": event.event_id,
+                "occurredAt": format_time(event.occurred_at),
+                "rule": event.rule,
+            }
+            for event in explanation.mapped.events
+        ],
+        "attempts": [
+            {
+                "rule": attempt.rule,
+                "item": attempt.item,
+                "verdict": attempt.verdict,
+                "reason": attempt.reason,
+                "seen": [str(seen) for seen in attempt.seen],
+            }
+            for attempt in explanation.attempts
+        ],
+    }

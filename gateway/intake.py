@@ -1,0 +1,301 @@
+"""The pipe: from a delivery to its record. Read `Intake.receive` and `read` first."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from gateway.admission import Buckets
+from gateway.core.errors import (
+    DeliveryError,
+    DeliveryFailed,
+    MalformedPayload,
+    RateLimited,
+    SignatureError,
+    Unavailable,
+    UnknownToken,
+)
+from gateway.core.model import Delivery, Event, Outcome, Status
+from gateway.core.redaction import redact
+from gateway.directory import Directory
+from gateway.ids import new_id
+from gateway.providers import LoadedProvider, Providers, Reply
+from gateway.recorder import Recorder
+from gateway.store.monitors import Monitor
+from gateway.store.record import (
+    DeliveryEntry,
+    HeartbeatEntry,
+    LogLine,
+    Recorded,
+    StaleMonitor,
+)
+
+AUTO = "auto"
+
+_log = logging.getLogger(__name__)
+_TOKEN = re.compile(r"[0-9a-f]{64}")
+_ATTEMPTS = 3
+_KEPT_BODY = 64 * 1024
+_KEPT_REFUSED_BODY = 1024
+_KEPT_HEADERS = frozenset({"content-type", "user-agent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a delivery turned out to say, before it is recorded."""
+
+    outcome: Outcome
+    payload: Any = None
+    events: tuple[Event, ...] = ()
+    rule: str = ""
+    reason: str = ""
+    reply: Reply | None = None
+
+    @property
+    def authentic(self) -> bool:
+        """Whether the sender has been verified; a handshake proves nothing."""
+        return self.outcome is not Outcome.HANDSHAKE
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender of a delivery is told, once it is stored."""
+
+    monitor: Monitor
+    provider: LoadedProvider
+    outcome: Outcome
+    status: Status
+    rule: str
+    reason: str
+    events: int
+    reply: Reply | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatReceipt:
+    """What the sender of a heartbeat is told, once it is stored."""
+
+    monitor: Monitor
+    last_heartbeat: datetime
+
+
+class Intake:
+    """Takes deliveries and heartbeats; `receive` is the pipe in reading order."""
+
+    def __init__(
+        self,
+        *,
+        providers: Providers,
+        directory: Directory,
+        recorder: Recorder,
+        senders: Buckets,
+        strangers: Buckets,
+        refusals: Buckets,
+    ) -> None:
+        self._providers = providers
+        self._directory = directory
+        self._recorder = recorder
+        self._senders = senders
+        self._strangers = strangers
+        self._refusals = refusals
+
+    async def receive(self, token: str, delivery: Delivery) -> Receipt:
+        """Take one delivery; returns after the commit. Raises `DeliveryError`, `Unavailable`."""
+        for _ in range(_ATTEMPTS):
+            monitor = await self._resolve(token, delivery)
+            self._admit("delivery", monitor, delivery)
+            provider = None
+            try:
+                provider = self._provider(monitor, delivery)
+                reading = read(provider, monitor.credentials, delivery)
+                recorded = await self._record(monitor, provider, delivery, reading)
+            except StaleMonitor:
+                self._directory.forget(token)
+                continue
+            except DeliveryError as error:
+                if await self._log_refusal(monitor, provider, delivery, error):
+                    raise
+                self._directory.forget(token)
+                continue
+            return _receipt(monitor, provider, reading, recorded)
+        raise Unavailable("the monitor keeps changing", retry_after=1)
+
+    async def heartbeat(self, token: str, delivery: Delivery) -> HeartbeatReceipt:
+        """Take one sign of life; returns after the commit."""
+        for _ in range(_ATTEMPTS):
+            monitor = await self._resolve(token, delivery)
+            self._admit("heartbeat", monitor, delivery)
+            at = delivery.received_at
+            try:
+                recorded = await self._recorder.record(
+                    HeartbeatEntry(monitor.id, monitor.revision, at)
+                )
+            except StaleMonitor:
+                self._directory.forget(token)
+                continue
+            return HeartbeatReceipt(monitor, recorded.last_heartbeat or at)
+        raise Unavailable("the monitor keeps changing", retry_after=1)
+
+    async def _resolve(self, token: str, delivery: Delivery) -> Monitor:
+        now, address = delivery.received_at, delivery.remote_address
+        if _TOKEN.fullmatch(token):
+            monitor = self._directory.cached(token, now)
+            if monitor is not None:
+                return monitor
+            self._strangers.check(address, now)
+            monitor = await self._directory.read(token, now)
+            if monitor is not None:
+                return monitor
+        self._strangers.take(address, now)
+        raise UnknownToken("no monitor has this token")
+
+    def _admit(self, what: str, monitor: Monitor, delivery: Delivery) -> None:
+        # Per sender, not per monitor: whoever floods a monitor without being authentic must
+        # not use up what the real sender may send. That limit is exact, and in the store.
+        name = f"{what} {monitor.id} {delivery.remote_address}"
+        self._senders.take(name, delivery.received_at)
+
+    def _provider(self, monitor: Monitor, delivery: Delivery) -> LoadedProvider:
+        if monitor.provider == AUTO:
+            return self._providers.detect(delivery)
+        return self._providers.get(monitor.provider)
+
+    async def _record(
+        self, monitor: Monitor, provider: LoadedProvider, delivery: Delivery, reading: Reading
+    ) -> Recorded:
+        entry = DeliveryEntry(
+            monitor_id=monitor.id,
+            revision=monitor.revision,
+            received_at=delivery.received_at,
+            log=_log_line(
+                provider.name,
+                delivery,
+                _KEPT_HEADERS | provider.rules.headers,
+                _kept_body(provider, delivery, reading),
+            ),
+            outcome=reading.outcome,
+            authentic=reading.authentic,
+            rule=reading.rule,
+            reason=reading.reason,
+            events=reading.events,
+        )
+        return await self._recorder.record(entry)
+
+    async def _log_refusal(
+        self,
+        monitor: Monitor,
+        provider: LoadedProvider | None,
+        delivery: Delivery,
+        error: DeliveryError,
+    ) -> bool:
+        """Log a refused delivery, unless this monitor had too many already.
+
+        Returns False when the monitor turns out to have changed, so that the refusal was
+        perhaps wrong. The refusal stands where the database is away.
+        """
+        if isinstance(error, DeliveryFailed):
+            _log.error("a delivery to monitor %s failed", monitor.id, exc_info=error)
+        try:
+            self._refusals.take(monitor.id, delivery.received_at)
+        except RateLimited:
+            return True
+        entry = DeliveryEntry(
+            monitor_id=monitor.id,
+            revision=monitor.revision,
+            received_at=delivery.received_at,
+            log=_log_line(
+                provider.name if provider else monitor.provider,
+                delivery,
+                _KEPT_HEADERS,
+                _kept_refused_body(provider, delivery),
+            ),
+            outcome=_outcome_of(error),
+            authentic=False,
+            reason=f"{error.code}: {error.message}",
+        )
+        try:
+            await self._recorder.record(entry)
+        except StaleMonitor:
+            return False
+        except (DeliveryError, Unavailable):
+            return True
+        return True
+
+
+def read(
+    provider: LoadedProvider, credentials: Mapping[str, tuple[str, ...]], delivery: Delivery
+) -> Reading:
+    """Handshake, verify, parse and map one delivery. Pure.
+
+    Raises `SignatureError`, `MalformedPayload`, or `DeliveryFailed` when a plugin raises.
+    """
+    reply = provider.handshake(delivery, credentials)
+    if reply is not None:
+        return Reading(Outcome.HANDSHAKE, reply=reply)
+    provider.verify(delivery, credentials, delivery.received_at)
+    payload = provider.parse(delivery)
+    mapped = provider.rules.map(payload, delivery)
+    outcome = Outcome.RECORDED if mapped.events else Outcome.IGNORED
+    return Reading(outcome, payload, mapped.events, mapped.rule, mapped.reason)
+
+
+def _receipt(
+    monitor: Monitor, provider: LoadedProvider, reading: Reading, recorded: Recorded
+) -> Receipt:
+    return Receipt(
+        monitor=monitor,
+        provider=provider,
+        outcome=recorded.outcome,
+        status=recorded.status,
+        rule=reading.rule,
+        reason=recorded.reason,
+        events=len(reading.events),
+        reply=reading.reply or provider.reply(recorded.outcome),
+    )
+
+
+def _outcome_of(error: DeliveryError) -> Outcome:
+    match error:
+        case SignatureError():
+            return Outcome.REJECTED
+        case MalformedPayload():
+            return Outcome.MALFORMED
+        case RateLimited():
+            return Outcome.LIMITED
+        case _:
+            return Outcome.FAILED
+
+
+def _log_line(
+    provider: str, delivery: Delivery, kept_headers: frozenset[str], body: bytes
+) -> LogLine:
+    return LogLine(
+        id=new_id(delivery.received_at),
+        provider=provider,
+        method=delivery.method,
+        headers={name: text for name, text in delivery.headers.items() if name in kept_headers},
+        remote_address=delivery.remote_address,
+        body_size=len(delivery.body),
+        body_sha256=hashlib.sha256(delivery.body).hexdigest(),
+        body=body,
+    )
+
+
+def _kept_body(provider: LoadedProvider, delivery: Delivery, reading: Reading) -> bytes:
+    if not provider.redact:
+        return delivery.body[:_KEPT_BODY]
+    if reading.payload is None:
+        return b""
+    return orjson.dumps(redact(reading.payload, provider.redact))[:_KEPT_BODY]
+
+
+def _kept_refused_body(provider: LoadedProvider | None, delivery: Delivery) -> bytes:
+    # What cannot be redacted, because it is not understood, is not kept.
+    if provider is None or provider.redact:
+        return b""
+    return delivery.body[:_KEPT_REFUSED_BODY]

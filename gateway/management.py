@@ -1,0 +1,168 @@
+"""What may be asked of a monitor: checks requests of the API and the command line alike."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from gateway.core.errors import RequestError
+from gateway.core.nodes import suggest
+from gateway.intake import AUTO
+from gateway.providers import Providers
+from gateway.store.monitors import Draft
+
+_SECRET = "secret"  # noqa: S105 - the usual name of a credential, not one
+_MONTH = 31 * 24 * 3600
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _web_address(value: str) -> str:
+    TypeAdapter(AnyHttpUrl).validate_python(value)
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Address = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
+Secret = Annotated[str, Field(min_length=1, max_length=4000)]
+Secrets = Annotated[
+    tuple[Secret, ...], Field(min_length=1, max_length=10), BeforeValidator(_as_tuple)
+]
+Seconds = Annotated[int, Field(ge=1, le=_MONTH, strict=True)]
+Grace = Annotated[int, Field(ge=0, le=_MONTH, strict=True)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", alias_generator=to_camel, hide_input_in_errors=True, frozen=True
+    )
+
+
+class _Fields(_Request):
+    url: Address | None = None
+    provider: Name = AUTO
+    heartbeat_interval: Seconds | None = None
+    heartbeat_grace: Grace | None = None
+    webhook_secret: Secrets | None = None
+    credentials: dict[Name, Secrets] = Field(default_factory=dict)
+    alerts_enabled: bool = True
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        if self.webhook_secret and _SECRET in self.credentials:
+            raise ValueError("give webhookSecret or credentials.secret, not both")
+        return self
+
+    @property
+    def all_credentials(self) -> dict[str, tuple[str, ...]]:
+        """The credentials, ``webhookSecret`` among them under its usual name."""
+        if self.webhook_secret is None:
+            return dict(self.credentials)
+        return {**self.credentials, _SECRET: self.webhook_secret}
+
+
+class NewMonitor(_Fields):
+    """The body of ``POST /monitors``."""
+
+    name: Name
+    type: Literal["webhook"] = "webhook"
+
+
+class MonitorChange(_Fields):
+    """The body of ``PATCH /monitors/{id}``: only what is given changes."""
+
+    name: Name | None = None
+    active: bool | None = None
+
+
+def draft_of(
+    fields: object, providers: Providers, *, default_interval: int, default_grace: int
+) -> Draft:
+    """A checked draft of a monitor; raises `RequestError` with every field that is wrong.
+
+    A ``heartbeatInterval`` that is left out is ``default_interval``, null switches it off.
+    """
+    request = _validated(NewMonitor, fields)
+    _check_provider(request.provider, request.all_credentials, providers)
+    named = "heartbeat_interval" in request.model_fields_set
+    interval = request.heartbeat_interval if named else default_interval
+    grace = request.heartbeat_grace
+    return Draft(
+        name=request.name,
+        type=request.type,
+        url=request.url,
+        provider=request.provider,
+        credentials=request.all_credentials,
+        alerts_enabled=request.alerts_enabled,
+        heartbeat_interval=interval,
+        heartbeat_grace=default_grace if grace is None else grace,
+        starts_at_creation=named and interval is not None,
+    )
+
+
+def changes_of(
+    fields: object, current_provider: str, current: Mapping[str, Any], providers: Providers
+) -> dict[str, Any]:
+    """The checked changes to a monitor by column; raises `RequestError`.
+
+    ``current`` are the credentials that stay when none are given.
+    """
+    request = _validated(MonitorChange, fields)
+    given = request.model_fields_set
+    columns = given - {"webhook_secret", "credentials"}
+    changes = {name: getattr(request, name) for name in columns}
+    not_nullable = {"name", "active", "heartbeat_grace"}
+    for name in not_nullable & changes.keys():
+        if changes[name] is None:
+            raise RequestError(f"{to_camel(name)} cannot be null")
+    if given & {"webhook_secret", "credentials"}:
+        changes["credentials"] = request.all_credentials
+    _check_provider(
+        changes.get("provider", current_provider), changes.get("credentials", current), providers
+    )
+    return changes
+
+
+def _validated(model: type[Model], fields: object) -> Model:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as invalid:
+        problems = [
+            {"field": ".".join(map(str, error["loc"])), "message": error["msg"]}
+            for error in invalid.errors()
+        ]
+    raise RequestError(
+        "; ".join(f"{p['field'] or 'body'}: {p['message']}" for p in problems), fields=problems
+    )
+
+
+def _check_provider(
+    name: str, credentials: Mapping[str, tuple[str, ...]], providers: Providers
+) -> None:
+    if name == AUTO:
+        return
+    if name not in providers:
+        hint = suggest(name, [AUTO, *providers.names])
+        raise RequestError(f"unknown provider {name!r} ({hint})")
+    known = {credential.name for credential in providers.get(name).provider.credentials}
+    for credential in credentials:
+        if credential not in known:
+            can = ", ".join(sorted(known)) or "none: it cannot sign"
+            raise RequestError(
+                f"provider {name!r} does not use a credential {credential!r} (it uses {can})"
+            )

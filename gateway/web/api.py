@@ -1,0 +1,200 @@
+"""The management API: monitors, and what was recorded for them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import falcon
+import orjson
+from falcon.asgi import Request, Response
+
+from gateway.core.errors import Forbidden, NotFound, RequestError, Unauthorized
+from gateway.management import changes_of, draft_of
+from gateway.providers import Providers
+from gateway.store import history, monitors, teams
+from gateway.store.engine import Store
+from gateway.store.monitors import Monitor
+from gateway.web.requests import read_body
+from gateway.web.views import (
+    check_view,
+    delivery_view,
+    incident_view,
+    monitor_view,
+    signal_view,
+)
+from gateway.web.webhooks import Clock
+
+_PAGE = 50
+_MAX_PAGE = 200
+_MAX_SIGNALS = 200
+_MAX_BODY = 256 * 1024
+_READ_TIMEOUT = timedelta(seconds=10)
+
+Read = Callable[..., Sequence[Any]]
+View = Callable[[Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """What every management route needs."""
+
+    store: Store
+    providers: Providers
+    clock: Clock
+    public_url: str
+    default_interval: int
+    default_grace: int
+
+    async def team(self, req: Request) -> str:
+        """The team that the API token of a request speaks for."""
+        scheme, _, token = (req.get_header("Authorization") or "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized("send Authorization: Bearer <api token>")
+        team = await asyncio.to_thread(teams.team_of_token, self.store, token.strip())
+        if team is None:
+            raise Unauthorized("the API token is unknown or revoked")
+        if req.get_header("X-Team-Id") not in {None, team}:
+            raise Forbidden("X-Team-Id names another team than the API token")
+        return team
+
+    async def monitor(self, req: Request, monitor_id: str) -> Monitor:
+        """The monitor of the request's team with this id."""
+        team = await self.team(req)
+        monitor = await asyncio.to_thread(monitors.find, self.store, team, monitor_id)
+        if monitor is None:
+            raise NotFound("no such monitor")
+        return monitor
+
+
+class MonitorsResource:
+    """``/monitors``: make and list."""
+
+    def __init__(self, management: Management) -> None:
+        self._management = management
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        """Make a monitor."""
+        management = self._management
+        team = await management.team(req)
+        draft = draft_of(
+            await _json(req),
+            management.providers,
+            default_interval=management.default_interval,
+            default_grace=management.default_grace,
+        )
+        monitor = await asyncio.to_thread(
+            monitors.create, management.store, team, draft, management.clock()
+        )
+        resp.status = falcon.HTTP_201
+        resp.location = f"{management.public_url}/monitors/{monitor.id}"
+        _send(resp, monitor_view(monitor, management.public_url))
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """List the team's monitors, oldest first, ``after`` the last id of a page."""
+        management = self._management
+        team = await management.team(req)
+        limit = _limit(req)
+        found = await asyncio.to_thread(
+            monitors.list_page,
+            management.store,
+            team,
+            after=req.get_param("after"),
+            limit=limit + 1,
+        )
+        items = [monitor_view(monitor, management.public_url) for monitor in found[:limit]]
+        _send(resp, {"items": items, "next": items[-1]["id"] if len(found) > limit else None})
+
+
+class MonitorResource:
+    """``/monitors/{id}``: show, change, remove."""
+
+    def __init__(self, management: Management) -> None:
+        self._management = management
+
+    async def on_get(self, req: Request, resp: Response, monitor_id: str) -> None:
+        """Show a monitor with its signals."""
+        management = self._management
+        monitor = await management.monitor(req, monitor_id)
+        signals = await asyncio.to_thread(
+            history.list_signals, management.store, monitor_id, _MAX_SIGNALS
+        )
+        view = monitor_view(monitor, management.public_url)
+        _send(resp, {**view, "signals": [signal_view(row) for row in signals]})
+
+    async def on_patch(self, req: Request, resp: Response, monitor_id: str) -> None:
+        """Change what the body names."""
+        management = self._management
+        monitor = await management.monitor(req, monitor_id)
+        changes = changes_of(
+            await _json(req), monitor.provider, monitor.credentials, management.providers
+        )
+        changed = await asyncio.to_thread(
+            monitors.change,
+            management.store,
+            monitor.team_id,
+            monitor_id,
+            changes,
+            management.clock(),
+        )
+        if changed is None:
+            raise NotFound("no such monitor")
+        _send(resp, monitor_view(changed, management.public_url))
+
+    async def on_delete(self, req: Request, resp: Response, monitor_id: str) -> None:
+        """Remove a monitor and all that was recorded for it."""
+        management = self._management
+        team = await management.team(req)
+        if not await asyncio.to_thread(monitors.remove, management.store, team, monitor_id):
+            raise NotFound("no such monitor")
+        resp.status = falcon.HTTP_204
+
+
+class HistoryResource:
+    """``/monitors/{id}/checks`` and its like: newest first, ``before`` the last id of a page."""
+
+    def __init__(self, management: Management, read: Read, view: View) -> None:
+        self._management = management
+        self._read = read
+        self._view = view
+
+    async def on_get(self, req: Request, resp: Response, monitor_id: str) -> None:
+        """Show one page."""
+        await self._management.monitor(req, monitor_id)
+        limit = _limit(req)
+        rows = await asyncio.to_thread(
+            self._read,
+            self._management.store,
+            monitor_id,
+            before=req.get_param("before"),
+            limit=limit + 1,
+        )
+        items = [self._view(row) for row in rows[:limit]]
+        _send(resp, {"items": items, "next": items[-1]["id"] if len(rows) > limit else None})
+
+
+def history_resources(management: Management) -> dict[str, HistoryResource]:
+    """The pages of a monitor's history by the last part of their path."""
+    return {
+        "checks": HistoryResource(management, history.list_checks, check_view),
+        "incidents": HistoryResource(management, history.list_incidents, incident_view),
+        "deliveries": HistoryResource(management, history.list_deliveries, delivery_view),
+    }
+
+
+async def _json(req: Request) -> Any:
+    body = await read_body(req, _MAX_BODY, _READ_TIMEOUT)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"the body is not JSON: {error}") from None
+
+
+def _limit(req: Request) -> int:
+    return req.get_param_as_int("limit", min_value=1, max_value=_MAX_PAGE, default=_PAGE)
+
+
+def _send(resp: Response, body: dict[str, Any]) -> None:
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = orjson.dumps(body)

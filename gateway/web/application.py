@@ -1,0 +1,55 @@
+"""Wires the routes to what they need."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from falcon.asgi import App, Request, Response
+
+from gateway.intake import Intake
+from gateway.recorder import Recorder
+from gateway.store.engine import Store
+from gateway.web import errors
+from gateway.web.api import Management, MonitorResource, MonitorsResource, history_resources
+from gateway.web.health import HealthResource, Probe, ReadinessResource
+from gateway.web.webhooks import HeartbeatResource, Reception, WebhookResource
+
+
+class Lifespan:
+    """Starts the recorder with the event loop and ends it after the last request."""
+
+    def __init__(self, recorder: Recorder, store: Store) -> None:
+        self._recorder = recorder
+        self._store = store
+
+    async def process_startup(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Begin to record."""
+        self._recorder.start()
+
+    async def process_shutdown(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Record what still waits."""
+        await self._recorder.stop()
+        self._store.close()
+
+
+def create_app(
+    *,
+    intake: Intake,
+    recorder: Recorder,
+    reception: Reception,
+    management: Management,
+    ready: Probe,
+    language: str,
+) -> App[Request, Response]:
+    """The ASGI application."""
+    app = App(middleware=Lifespan(recorder, management.store))
+    errors.install(app, language)
+    app.add_route("/webhooks/{token}", WebhookResource(intake, reception))
+    app.add_route("/webhooks/{token}/heartbeat", HeartbeatResource(intake, reception))
+    for prefix in ("", "/api"):
+        app.add_route(f"{prefix}/monitors", MonitorsResource(management))
+        app.add_route(f"{prefix}/monitors/{{monitor_id}}", MonitorResource(management))
+        for name, resource in history_resources(management).items():
+            app.add_route(f"{prefix}/monitors/{{monitor_id}}/{name}", resource)
+    app.add_route("/healthz", HealthResource())
+    app.add_route("/readyz", ReadinessResource(ready))
+    return app

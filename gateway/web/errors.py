@@ -1,0 +1,129 @@
+"""One handler for every error: code to HTTP status, and one shape of body."""
+
+import logging
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import falcon
+import orjson
+from falcon.asgi import App, Request, Response
+
+from gateway.core.errors import GatewayError, RateLimited, Unavailable
+from gateway.web.texts import negotiate, text_of
+
+_log = logging.getLogger(__name__)
+
+
+class BodyTooLarge(GatewayError):
+    """The request body is over the size limit."""
+
+    code = "body_too_large"
+
+
+class BodyTimeout(GatewayError):
+    """The request body came slower than the read timeout allows."""
+
+    code = "body_timeout"
+
+
+class BodyIncomplete(GatewayError):
+    """The request body is shorter than its Content-Length."""
+
+    code = "body_incomplete"
+
+
+HTTP_STATUS: Mapping[str, int] = {
+    "monitor_not_found": 404,
+    "signature_invalid": 401,
+    "signature_missing": 401,
+    "signature_malformed": 401,
+    "signature_stale": 401,
+    "signature_mismatch": 401,
+    "payload_malformed": 400,
+    "rate_limited": 429,
+    "delivery_failed": 503,
+    "unavailable": 503,
+    "body_too_large": 413,
+    "body_timeout": 408,
+    "body_incomplete": 400,
+    "invalid_request": 400,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "unauthorized": 401,
+    "forbidden": 403,
+}
+"""The HTTP status of every code that an answer can carry, but ``internal`` (500)."""
+
+# Errors whose message tells the client what to mend; of the others only the code goes out.
+_EXPLAINED = {"payload_malformed", "invalid_request", "not_found", "forbidden"}
+# The rest of the body will not be read, so the connection cannot serve another request.
+_CLOSING = {"body_too_large", "body_timeout", "body_incomplete"}
+_RETRY_AFTER = 2.0
+
+
+def install(app: App[Request, Response], language: str) -> None:
+    """Make ``app`` answer every error in our shape, in the client's language or ``language``."""
+
+    async def gateway_error(
+        req: Request, resp: Response, error: GatewayError, _params: dict[str, Any]
+    ) -> None:
+        status = HTTP_STATUS.get(error.code)
+        if status is None:
+            await unexpected(req, resp, error, _params)
+            return
+        body = _body(error.code, _language(req, language))
+        if error.code in _EXPLAINED:
+            body["details"] = {"reason": error.message, **error.details}
+        if error.code in _CLOSING:
+            resp.set_header("Connection", "close")
+        _answer(resp, status, body, _retry_after(error))
+
+    async def http_error(
+        req: Request, resp: Response, error: falcon.HTTPError, _params: dict[str, Any]
+    ) -> None:
+        code = {404: "not_found", 405: "method_not_allowed"}.get(
+            error.status_code, "invalid_request"
+        )
+        for name, value in dict(error.headers or {}).items():
+            resp.set_header(name, value)
+        body = _body(code, _language(req, language))
+        if error.description:
+            body["details"] = {"reason": error.description}
+        _answer(resp, error.status_code, body)
+
+    async def unexpected(
+        req: Request, resp: Response, error: Exception, _params: dict[str, Any]
+    ) -> None:
+        # The path holds a token: the log says which route it was, not which address.
+        _log.error("%s %s failed", req.method, req.uri_template, exc_info=error)
+        _answer(resp, HTTPStatus.INTERNAL_SERVER_ERROR, _body("internal", _language(req, language)))
+
+    app.add_error_handler(Exception, unexpected)
+    app.add_error_handler(falcon.HTTPError, http_error)
+    app.add_error_handler(GatewayError, gateway_error)
+
+
+def _language(req: Request, default: str) -> str:
+    return negotiate(req.get_header("Accept-Language"), default)
+
+
+def _body(code: str, language: str) -> dict[str, Any]:
+    return {"error": text_of(code, language), "code": code}
+
+
+def _retry_after(error: GatewayError) -> float | None:
+    if isinstance(error, RateLimited | Unavailable):
+        return error.retry_after
+    return _RETRY_AFTER if error.code == "delivery_failed" else None
+
+
+def _answer(
+    resp: Response, status: int, body: dict[str, Any], retry_after: float | None = None
+) -> None:
+    resp.status = int(status)
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = orjson.dumps(body)
+    if retry_after is not None:
+        resp.set_header("Retry-After", str(max(1, math.ceil(retry_after))))

@@ -1,0 +1,105 @@
+"""The public routes: deliveries and heartbeats, authenticated by the token in the URL."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import falcon
+import orjson
+from falcon.asgi import Request, Response
+
+from gateway.core.model import Delivery
+from gateway.core.times import format_time
+from gateway.intake import Intake, Receipt
+from gateway.web.requests import Networks, delivery_of, read_body
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """How requests are turned into deliveries."""
+
+    clock: Clock
+    max_body: int
+    read_timeout: timedelta
+    public_url: str
+    proxies: Networks
+
+    async def delivery(self, req: Request) -> Delivery:
+        """Read a request to its end; the time it counts as is when it was complete."""
+        body = await read_body(req, self.max_body, self.read_timeout)
+        return delivery_of(req, body, self.clock(), self.public_url, self.proxies)
+
+
+class WebhookResource:
+    """``POST /webhooks/{token}``: a platform's own payload."""
+
+    def __init__(self, intake: Intake, reception: Reception) -> None:
+        self._intake = intake
+        self._reception = reception
+
+    async def on_post(self, req: Request, resp: Response, token: str) -> None:
+        """Take one delivery and answer after its commit."""
+        delivery = await self._reception.delivery(req)
+        receipt = await self._intake.receive(token, delivery)
+        if receipt.reply is not None:
+            resp.status = receipt.reply.status
+            resp.data = receipt.reply.body
+            resp.content_type = receipt.reply.content_type
+            return
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = orjson.dumps(_answer(receipt))
+
+
+class HeartbeatResource:
+    """``GET|HEAD|POST /webhooks/{token}/heartbeat``: a sign of life."""
+
+    def __init__(self, intake: Intake, reception: Reception) -> None:
+        self._intake = intake
+        self._reception = reception
+
+    async def on_get(self, req: Request, resp: Response, token: str) -> None:
+        """Take one sign of life and answer after its commit."""
+        delivery = await self._reception.delivery(req)
+        receipt = await self._intake.heartbeat(token, delivery)
+        resp.content_type = falcon.MEDIA_JSON
+        # A cached answer would be a heartbeat that never arrives here.
+        resp.cache_control = ["no-store"]
+        resp.data = orjson.dumps(
+            {
+                "success": True,
+                "monitor": {
+                    "id": receipt.monitor.id,
+                    "name": receipt.monitor.name,
+                    "lastHeartbeat": format_time(receipt.last_heartbeat),
+                },
+            }
+        )
+
+    async def on_post(self, req: Request, resp: Response, token: str) -> None:
+        """As ``on_get``."""
+        await self.on_get(req, resp, token)
+
+    async def on_head(self, req: Request, resp: Response, token: str) -> None:
+        """As ``on_get``, without a body."""
+        await self.on_get(req, resp, token)
+
+
+def _answer(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "success": True,
+        "monitor": {
+            "id": receipt.monitor.id,
+            "name": receipt.monitor.name,
+            "status": receipt.status,
+        },
+        "result": {
+            "outcome": receipt.outcome,
+            "provider": receipt.provider.name,
+            "rule": receipt.rule or None,
+            "reason": receipt.reason or None,
+            "events": receipt.events,
+        },
+    }
