@@ -1,0 +1,141 @@
+"""Signature schemes: how a delivery proves that it comes from its sender.
+
+A scheme is a value. ``verify`` compares in constant time, tries every current secret and
+raises a `SignatureError`; ``sign`` does what the sender does, for tests and ``taco send``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.core.errors import (
+    DefinitionError,
+    SignatureError,
+    SignatureMalformed,
+    SignatureMismatch,
+    SignatureMissing,
+    SignatureStale,
+)
+from gateway.core.hmac_scheme import Hmac, Pairs, Timestamp
+from gateway.core.model import Delivery
+from gateway.core.proofs import Credentials, Scheme
+from gateway.core.shared_secrets import Basic, Bearer, HeaderEquals, QueryEquals
+from gateway.core.signed_content import Segments
+
+__all__ = [
+    "AnyOf",
+    "Basic",
+    "Bearer",
+    "Credentials",
+    "HeaderEquals",
+    "Hmac",
+    "Pairs",
+    "QueryEquals",
+    "Scheme",
+    "Segments",
+    "Timestamp",
+    "Unsigned",
+    "configured",
+    "verify",
+]
+
+_NEAREST: tuple[type[SignatureError], ...] = (
+    SignatureStale,
+    SignatureMismatch,
+    SignatureMalformed,
+    SignatureMissing,
+)
+"""Of the errors of several schemes, the one is told that came nearest to a proof."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """The provider cannot prove its origin: the address is the only secret.
+
+    ``reason`` says why, for whoever reviews it. With a secret configured nothing passes.
+    """
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise DefinitionError("say why the provider cannot sign", field="reason")
+
+    @property
+    def credential_names(self) -> tuple[str, ...]:
+        """No credential proves anything here."""
+        return ()
+
+    def problem(self, secret: str) -> str:  # noqa: ARG002
+        """Any secret is one too many."""
+        return "this provider cannot be verified"
+
+    def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
+        """Raise `SignatureMismatch`: nothing can satisfy a secret."""
+        raise SignatureMismatch("a secret is set, but this provider cannot sign")
+
+    def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
+        """The delivery as it is."""
+        return delivery
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Several schemes of one provider; each counts only if its credential is configured."""
+
+    schemes: tuple[Scheme, ...]
+
+    def __post_init__(self) -> None:
+        if not self.schemes:
+            raise DefinitionError("no scheme is named", field="any_of")
+        if not all(scheme.credential_names for scheme in self.schemes):
+            raise DefinitionError("an unsigned way in would open all of them", field="any_of")
+
+    @property
+    def credential_names(self) -> tuple[str, ...]:
+        """Every credential of the schemes, once."""
+        names = (name for scheme in self.schemes for name in scheme.credential_names)
+        return tuple(dict.fromkeys(names))
+
+    def problem(self, secret: str) -> str:
+        """Why no scheme could use this text; empty if one can."""
+        problems = [scheme.problem(secret) for scheme in self.schemes]
+        return problems[0] if all(problems) else ""
+
+    def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:
+        """Return if one scheme with a configured credential is satisfied."""
+        errors: list[SignatureError] = []
+        for scheme in self.schemes:
+            if any(credentials.get(name) for name in scheme.credential_names):
+                try:
+                    return scheme.verify(delivery, credentials, now)
+                except SignatureError as error:
+                    errors.append(error)
+        if not errors:
+            raise SignatureMismatch(f"none of {', '.join(self.credential_names)} is configured")
+        raise min(errors, key=_distance)
+
+    def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:
+        """Add the proof of the first scheme."""
+        return self.schemes[0].sign(delivery, secret, now)
+
+
+def _distance(error: SignatureError) -> int:
+    return next((i for i, kind in enumerate(_NEAREST) if isinstance(error, kind)), len(_NEAREST))
+
+
+def configured(credentials: Credentials) -> Credentials:
+    """The credentials that have a value; an empty text is not one."""
+    kept = {name: tuple(filter(None, values)) for name, values in credentials.items()}
+    return {name: values for name, values in kept.items() if values}
+
+
+def verify(scheme: Scheme, delivery: Delivery, credentials: Credentials, now: datetime) -> None:
+    """The policy: without credentials the address is proof enough, with any it never is.
+
+    Raises a `SignatureError` for a delivery that the scheme does not accept, also if the
+    configured credentials are of no use to the scheme: a way in that cannot be checked
+    must not become an open one.
+    """
+    current = configured(credentials)
+    if current:
+        scheme.verify(delivery, current, now)
