@@ -1,0 +1,124 @@
+"""Joins plugins and rule files into definitions: who overrides whom, and what is missing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from gateway.core.errors import DefinitionError, SourceError
+from gateway.plugin_loading import Registered
+from gateway.provider import Provider
+from gateway.rulefiles import RuleFile
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A provider, the file with its rules, and where the provider itself is defined."""
+
+    provider: Provider
+    rule_file: RuleFile
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Plugins and rule files of one rank, by the name of their provider."""
+
+    plugins: Mapping[str, Registered]
+    rule_files: Mapping[str, RuleFile]
+
+    @property
+    def names(self) -> set[str]:
+        """The providers that have anything here."""
+        return self.plugins.keys() | self.rule_files.keys()
+
+
+class _Incomplete(SourceError):
+    """One half of a provider is not there, perhaps because it could not be read."""
+
+
+def layer(
+    plugins: Iterable[Registered], rule_files: Iterable[RuleFile], errors: list[SourceError]
+) -> Layer:
+    """One rank of sources; a name that comes twice is an error, added to the list."""
+    by_name: dict[str, Registered] = {}
+    for plugin in plugins:
+        first = by_name.setdefault(plugin.provider.name, plugin)
+        if first is not plugin:
+            errors.append(_twice(plugin.provider.name, plugin.source, plugin.line, first.origin))
+    files: dict[str, RuleFile] = {}
+    for rule_file in rule_files:
+        known = files.setdefault(rule_file.provider, rule_file)
+        if known is not rule_file:
+            errors.append(_twice(rule_file.provider, rule_file.source, 0, known.source))
+    return Layer(by_name, files)
+
+
+def join(shipped: Layer, own: Layer, errors: list[SourceError]) -> Iterator[Definition]:
+    """Every complete provider, the operator's own first; errors are added to the list.
+
+    A half that is missing is no further error when something else could not be read.
+    """
+    is_all_read = not errors
+    for name in [*sorted(own.names), *sorted(shipped.names - own.names)]:
+        try:
+            yield _define(name, shipped, own)
+        except _Incomplete as error:
+            if is_all_read:
+                errors.append(error)
+        except SourceError as error:
+            errors.append(error)
+
+
+def _define(name: str, shipped: Layer, own: Layer) -> Definition:
+    plugin = own.plugins.get(name) or shipped.plugins.get(name)
+    files = [each.rule_files[name] for each in (own, shipped) if name in each.rule_files]
+    if plugin is None:
+        return _without_code(name, files)
+    if not files:
+        raise _Incomplete(
+            f"the provider {name!r} has no rules",
+            source=plugin.source,
+            line=plugin.line,
+            column=1,
+            hint=f"write the file {name}.yaml into a folder of rules",
+        )
+    replaces = name in own.plugins and name not in own.rule_files
+    if files[0].signature is not None and not replaces:
+        raise SourceError(
+            f"a plugin defines the signature of {name!r} already",
+            source=files[0].source,
+            hint=f"take out 'signature:', or the plugin {plugin.origin}",
+        )
+    return Definition(plugin.provider, files[0], plugin.origin)
+
+
+def _without_code(name: str, files: list[RuleFile]) -> Definition:
+    """A provider of rule files alone; one without a signature keeps that of the next."""
+    signed = next((file for file in files if file.signature is not None), None)
+    if signed is None or signed.signature is None:
+        raise _Incomplete(
+            f"no plugin registers {name!r}, and there is no 'signature:'",
+            source=files[0].source,
+            hint="for a sender that cannot sign: {type: unsigned, reason: why}",
+        )
+    try:
+        provider = Provider(
+            name,
+            title=signed.title,
+            signature=signed.signature,
+            docs_url=signed.docs,
+            detect=signed.detect,
+            credentials=signed.credentials,
+        )
+    except DefinitionError as error:
+        raise SourceError(error.message, source=signed.source, hint=error.hint) from None
+    return Definition(provider, files[0], signed.source)
+
+
+def _twice(name: str, source: str, line: int, first: str) -> SourceError:
+    return SourceError(
+        f"the provider {name!r} is defined a second time",
+        source=source,
+        line=line,
+        column=min(line, 1),
+        hint=f"first in {first}",
+    )

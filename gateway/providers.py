@@ -1,0 +1,177 @@
+"""All providers of a gateway: put together from plugins and rule files, found by name.
+
+Where the same name is defined twice, an operator's folder stands above what is installed
+or comes with the gateway; two definitions of one rank are an error.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gateway.core import signatures
+from gateway.core.errors import DeliveryFailed, GatewayError, SourceError, SourceErrors
+from gateway.core.model import Delivery, Outcome
+from gateway.core.nodes import suggest
+from gateway.core.rules import RuleSet
+from gateway.core.signatures import Credentials
+from gateway.payloads import parse_body
+from gateway.plugin_loading import load_entry_points, load_plugin_folder, load_rule_folder
+from gateway.provider import Credential, Provider, Reply
+from gateway.provider_layers import Definition, join, layer
+from gateway.rulefiles import Example
+
+__all__ = [
+    "Credential",
+    "LoadedProvider",
+    "Provider",
+    "Providers",
+    "Reply",
+    "bundled",
+    "load_providers",
+]
+
+NATIVE = "native"
+"""The provider of deliveries that no other claims."""
+
+_PACKAGE = Path(__file__).parent
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProvider:
+    """A provider, its rules and where it was defined.
+
+    The methods call the provider's own code. Whatever that raises by accident comes out
+    as `DeliveryFailed`, so that the sender tries again later.
+    """
+
+    provider: Provider
+    rules: RuleSet
+    examples: tuple[Example, ...]
+    origin: str
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self.provider.name
+
+    @property
+    def redact(self) -> tuple[str, ...]:
+        """The payload paths that are never stored."""
+        return self.provider.redact
+
+    def detect(self, delivery: Delivery) -> bool:
+        """Whether the provider claims a delivery."""
+        detect = self.provider.detect
+        return detect is not None and bool(self._call(detect, delivery))
+
+    def handshake(self, delivery: Delivery, credentials: Credentials) -> Reply | None:
+        """The answer to a challenge, None for every other delivery."""
+        handshake = self.provider.handshake
+        return None if handshake is None else self._call(handshake, delivery, credentials)
+
+    def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:
+        """Return if the delivery is authentic, or if no credential is configured.
+
+        Raises a `SignatureError` otherwise.
+        """
+        self._call(signatures.verify, self.provider.signature, delivery, credentials, now)
+
+    def parse(self, delivery: Delivery) -> Any:
+        """The payload. Raises `MalformedPayload`."""
+        return self._call(self.provider.parse or parse_body, delivery)
+
+    def reply(self, outcome: Outcome) -> Reply | None:
+        """The answer that the provider insists on, None if the usual one will do."""
+        reply = self.provider.reply
+        return None if reply is None else self._call(reply, outcome)
+
+    def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return function(*arguments)
+        except GatewayError:
+            raise
+        except Exception as error:
+            raise DeliveryFailed(
+                f"provider {self.name} failed: {type(error).__name__}", provider=self.name
+            ) from error
+
+
+class Providers:
+    """The loaded providers by name, in the order in which they are asked to detect."""
+
+    def __init__(self, loaded: Iterable[LoadedProvider]) -> None:
+        self._loaded: Mapping[str, LoadedProvider] = {each.name: each for each in loaded}
+
+    def __iter__(self) -> Iterator[LoadedProvider]:
+        return iter(self._loaded.values())
+
+    def __len__(self) -> int:
+        return len(self._loaded)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._loaded
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, sorted."""
+        return tuple(sorted(self._loaded))
+
+    def get(self, name: str) -> LoadedProvider:
+        """The provider of this name. Raises `DeliveryFailed` if it is not loaded (any more)."""
+        try:
+            return self._loaded[name]
+        except KeyError:
+            hint = suggest(name, self._loaded)
+            raise DeliveryFailed(f"no provider {name!r} is loaded ({hint})") from None
+
+    def detect(self, delivery: Delivery) -> LoadedProvider:
+        """The provider that claims a delivery, else the native one.
+
+        Only the request is looked at, never the credentials: whoever is found must still
+        verify. Operators' own providers are asked first, then all others by name.
+        """
+        claiming = next((each for each in self if each.detect(delivery)), None)
+        return claiming or self.get(NATIVE)
+
+
+def bundled(kind: str) -> Path:
+    """The folder of the ``plugins`` or ``rules`` that come with the gateway.
+
+    In an installed package it lies inside the package, in a source tree beside it.
+    """
+    inside = _PACKAGE / "_bundled" / kind
+    return inside if inside.is_dir() else _PACKAGE.parent / kind
+
+
+def load_providers(
+    plugin_dirs: Iterable[Path] = (), rule_dirs: Iterable[Path] = (), *, entry_points: bool = True
+) -> Providers:
+    """The providers of the gateway, of installed packages and of the operator's folders.
+
+    Raises `SourceErrors` with everything that is wrong in any of them.
+    """
+    errors: list[SourceError] = []
+    installed = load_entry_points(errors) if entry_points else []
+    shipped = layer(
+        [*load_plugin_folder(bundled("plugins"), errors), *installed],
+        load_rule_folder(bundled("rules"), errors),
+        errors,
+    )
+    own = layer(
+        [found for folder in plugin_dirs for found in load_plugin_folder(folder, errors)],
+        [found for folder in rule_dirs for found in load_rule_folder(folder, errors)],
+        errors,
+    )
+    definitions = list(join(shipped, own, errors))
+    if errors:
+        raise SourceErrors(errors)
+    return Providers(_loaded(definition) for definition in definitions)
+
+
+def _loaded(definition: Definition) -> LoadedProvider:
+    file = definition.rule_file
+    return LoadedProvider(definition.provider, file.rules, file.examples, definition.origin)

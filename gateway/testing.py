@@ -1,0 +1,153 @@
+"""The kit for the tests of plugin authors; the gateway tests its own providers with it.
+
+A provider's whole conformance test::
+
+    @pytest.mark.parametrize("case", signature_cases(ACME), ids=str)
+    def test_signature(case):
+        case.check()
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from gateway.core import signatures
+from gateway.core.errors import (
+    SignatureError,
+    SignatureMalformed,
+    SignatureMismatch,
+    SignatureMissing,
+    SignatureStale,
+)
+from gateway.core.model import Delivery
+from gateway.core.signatures import AnyOf, Credentials, Scheme
+from gateway.provider import Provider
+
+NOW = datetime(2026, 1, 20, 10, 30, tzinfo=UTC)
+"""The time of deliveries for which no other is given."""
+
+BODY = b'{"status": "up"}'
+
+_UNREADABLE = "\N{LATIN SMALL LETTER E WITH ACUTE}"
+
+
+def secret_for(scheme: Scheme, seed: str = "one") -> str:
+    """A text that can be a secret of the scheme; the same for the same seed."""
+    key = hashlib.sha256(seed.encode()).digest()
+    texts = (key.hex(), base64.b64encode(key).decode(), f"user:{seed}")
+    return next(text for text in texts if not scheme.problem(text))
+
+
+def delivery(
+    body: bytes = BODY, *, now: datetime = NOW, headers: Mapping[str, str] | None = None
+) -> Delivery:
+    """A delivery without any proof of its origin."""
+    lower = {name.lower(): value for name, value in (headers or {}).items()}
+    return Delivery(body=body, headers=lower, received_at=now)
+
+
+def signed(
+    provider: Provider,
+    body: bytes = BODY,
+    secret: str = "",
+    now: datetime = NOW,
+    headers: Mapping[str, str] | None = None,
+) -> Delivery:
+    """A delivery as the provider would send it; without a secret one is made up."""
+    scheme = provider.signature
+    text = secret or (secret_for(scheme) if scheme.credential_names else "")
+    return scheme.sign(delivery(body, now=now, headers=headers), text, now)
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureCase:
+    """A delivery to a provider, and the error that it must lead to, if any."""
+
+    name: str
+    provider: Provider
+    delivery: Delivery
+    credentials: Credentials
+    expected: type[SignatureError] | None = None
+    now: datetime = NOW
+
+    def __str__(self) -> str:
+        return f"{self.provider.name}: {self.name}"
+
+    def check(self) -> None:
+        """Raise `AssertionError` if the provider does anything but what is expected."""
+        raised: type[SignatureError] | None = None
+        try:
+            signatures.verify(self.provider.signature, self.delivery, self.credentials, self.now)
+        except SignatureError as error:
+            raised = type(error)
+        if raised is not self.expected:
+            raise AssertionError(f"{self}: expected {self.expected}, got {raised}")
+
+
+def signature_cases(provider: Provider) -> Iterator[SignatureCase]:
+    """What every provider must do with deliveries that are signed, and that are not.
+
+    Each scheme of the provider is tried: signed, signed with an older secret, a wrong
+    secret, no proof, unreadable proof, a changed body, an old delivery, a body that is
+    not UTF-8.
+    """
+    plain = delivery()
+    yield SignatureCase("token only", provider, plain, {})
+    yield SignatureCase(
+        "a secret that nothing uses", provider, plain, {"none": ("x",)}, SignatureMismatch
+    )
+    for scheme in _ways(provider.signature):
+        yield from _cases(provider, scheme)
+
+
+def _cases(provider: Provider, scheme: Scheme) -> Iterator[SignatureCase]:
+    name = scheme.credential_names[0]
+    new, old = secret_for(scheme, "new"), secret_for(scheme, "old")
+    plain = delivery()
+    right = scheme.sign(plain, new, NOW)
+    binary = scheme.sign(delivery(b"\xff\x00"), new, NOW)
+
+    def case(
+        title: str,
+        delivery: Delivery,
+        expected: type[SignatureError] | None = None,
+        secrets: tuple[str, ...] = (new,),
+        now: datetime = NOW,
+    ) -> SignatureCase:
+        title = f"{name}: {title}"
+        return SignatureCase(title, provider, delivery, {name: secrets}, expected, now)
+
+    yield case("signed", right)
+    yield case("second of two secrets", right, secrets=(old, new))
+    yield case("not UTF-8", binary)
+    yield case("wrong secret", right, SignatureMismatch, (old,))
+    yield case("missing", plain, SignatureMissing)
+    yield case("malformed", _unreadable(plain, right), SignatureMalformed)
+    if scheme.sign(delivery(b"[]"), new, NOW) != replace(right, body=b"[]"):
+        yield case("tampered", replace(right, body=BODY + b"\0"), SignatureMismatch)
+    tolerance = getattr(scheme, "tolerance", None)
+    if tolerance is not None:
+        for seconds in (tolerance + 1, -tolerance - 1):
+            now = NOW + timedelta(seconds=seconds)
+            yield case(f"stale by {seconds} s", right, SignatureStale, now=now)
+
+
+def _ways(scheme: Scheme) -> Iterator[Scheme]:
+    if isinstance(scheme, AnyOf):
+        for each in scheme.schemes:
+            yield from _ways(each)
+    elif scheme.credential_names:
+        yield scheme
+
+
+def _unreadable(plain: Delivery, right: Delivery) -> Delivery:
+    """The signed delivery with everything that proves something made unreadable."""
+    headers = right.headers.keys() - plain.headers.keys()
+    query = right.query.keys() - plain.query.keys()
+    return replace(
+        right,
+        headers={**right.headers, **dict.fromkeys(headers, _UNREADABLE)},
+        query={**right.query, **dict.fromkeys(query, _UNREADABLE)},
+    )
