@@ -1,0 +1,196 @@
+"""Reads the rules of a document and refuses whatever could not work."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from gateway.core import syntax
+from gateway.core.errors import ExpressionError
+from gateway.core.expressions import (
+    Expression,
+    Template,
+    Value,
+    compile_expression,
+    compile_template,
+    compile_value,
+)
+from gateway.core.model import OBSERVABLE, Status
+from gateway.core.nodes import Node, NodeError, NodeErrors
+from gateway.core.rules import Lookup, Rule, RuleSet
+
+MAX_RULES = 500
+
+IGNORE = "ignore"
+STATUSES = (*(status.value for status in OBSERVABLE), IGNORE)
+DEFAULTABLE = ("for_each", "key", "message", "metadata", "occurred_at", "event_id", "resolve_after")
+RULE_KEYS = ("name", "when", "status", *DEFAULTABLE)
+
+_WHOLE_PAYLOAD = "@"
+_NOTHING = Template("", ("",))
+
+T = TypeVar("T")
+
+
+def compile_rules(document: Node, others: Iterable[str] = ()) -> RuleSet:
+    """Compile the ``rules`` and ``defaults`` of a mapping.
+
+    ``others`` are the keys that the mapping may have besides. Raises `NodeErrors` with
+    everything that is wrong.
+    """
+    reader = _Reader()
+    parts = reader.take(
+        document, lambda node: node.mapping(("rules", "defaults", *others), required=("rules",))
+    )
+    defaults = reader.take((parts or {}).get("defaults"), lambda node: node.mapping(DEFAULTABLE))
+    nodes = reader.take((parts or {}).get("rules"), _rule_nodes)
+    rules = [reader.rule(node, defaults or {}) for node in nodes or ()]
+    if reader.errors:
+        raise NodeErrors(reader.errors)
+    return RuleSet(tuple(rule for rule in rules if rule is not None))
+
+
+class _Reader:
+    """Reads piece after piece and keeps the errors, so that one run shows all of them."""
+
+    def __init__(self) -> None:
+        self.errors: list[NodeError] = []
+        self._names: set[str] = set()
+
+    def take(self, node: Node | None, read: Callable[[Node], T]) -> T | None:
+        """What ``read`` makes of ``node``, or None if there is none or it is wrong."""
+        if node is None:
+            return None
+        try:
+            return read(node)
+        except NodeErrors as several:
+            errors = several.errors
+        except NodeError as error:
+            errors = [error]
+        # A default that is wrong is met again in every rule.
+        known = {error.path for error in self.errors}
+        self.errors.extend(error for error in errors if error.path not in known)
+        return None
+
+    def rule(self, node: Node, defaults: dict[str, Node]) -> Rule | None:
+        """One rule; None if there is nothing to go on with."""
+        own = self.take(node, lambda node: node.mapping(RULE_KEYS, required=("name", "status")))
+        if own is None:
+            return None
+        parts = {**defaults, **own}
+        return Rule(
+            name=self.take(parts["name"], self._name) or "",
+            status=self.take(parts["status"], _status),
+            key=self.take(parts.get("key"), _text_template) or _NOTHING,
+            message=self.take(parts.get("message"), _text_template) or _NOTHING,
+            when=self.take(parts.get("when"), _expression),
+            for_each=self.take(parts.get("for_each"), _for_each),
+            metadata=self.take(parts.get("metadata"), _metadata) or {},
+            occurred_at=self.take(parts.get("occurred_at"), _value),
+            event_id=self.take(parts.get("event_id"), _value),
+            resolve_after=self.take(parts.get("resolve_after"), _resolve_after),
+        )
+
+    def _name(self, node: Node) -> str:
+        name = _text(node)
+        if name in self._names:
+            node.fail(f"there are two rules named {name!r}")
+        self._names.add(name)
+        return name
+
+
+def _rule_nodes(node: Node) -> list[Node]:
+    nodes = list(node.items())
+    if not nodes:
+        node.fail("there are no rules")
+    if len(nodes) > MAX_RULES:
+        node.fail(f"there are {len(nodes)} rules, more than {MAX_RULES}")
+    return nodes
+
+
+def _status(node: Node) -> Status | Lookup | None:
+    if not isinstance(node.value, dict):
+        return _status_word(node)
+    reader = _Reader()
+    parts = node.mapping(("from", "values", "otherwise"), required=("from", "values"))
+    source = reader.take(parts["from"], _value)
+    values = reader.take(parts["values"], lambda node: dict(node.entries())) or {}
+    statuses = {word: reader.take(value, _status_word) for word, value in values.items()}
+    otherwise = reader.take(parts.get("otherwise"), _status_word)
+    if reader.errors or source is None:
+        raise NodeErrors(reader.errors)
+    return Lookup(source, statuses, otherwise)
+
+
+def _status_word(node: Node) -> Status | None:
+    word = node.choice(STATUSES)
+    return None if word == IGNORE else Status(word)
+
+
+def _metadata(node: Node) -> Value | dict[str, Value]:
+    if not isinstance(node.value, dict):
+        return _value(node)
+    reader = _Reader()
+    values = {name: reader.take(value, _value) for name, value in node.entries()}
+    if reader.errors:
+        raise NodeErrors(reader.errors)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _resolve_after(node: Node) -> timedelta:
+    duration = node.duration()
+    if not duration:
+        node.fail("the duration is zero")
+    return duration
+
+
+def _for_each(node: Node) -> Expression | None:
+    return None if node.value == _WHOLE_PAYLOAD else _expression(node)
+
+
+def _expression(node: Node) -> Expression:
+    return _compiled(node, compile_expression)
+
+
+def _value(node: Node) -> Value:
+    return _compiled(node, compile_value)
+
+
+def _text_template(node: Node) -> Template:
+    template = _compiled(node, compile_template)
+    if not template.expressions and _looks_like_expression(template.text):
+        node.fail(
+            f"{template.text!r} looks like an expression but is plain text",
+            hint=f"write {{{{ {template.text} }}}}, or {{{{ '{template.text}' }}}} if it is text",
+        )
+    return template
+
+
+def _looks_like_expression(text: str) -> bool:
+    try:
+        parsed = syntax.parse(text)
+        if parsed.tree["type"] in {"field", "literal", "current"}:
+            return False
+        # With a space in it, text can have the syntax by chance: Deploy (production)
+        if " " in text:
+            syntax.check(parsed)
+    except ExpressionError:
+        return False
+    return True
+
+
+def _compiled(node: Node, compile_text: Callable[[str], T]) -> T:
+    text = _text(node)
+    try:
+        return compile_text(text)
+    except ExpressionError as error:
+        node.fail(error.message, offset=error.offset, hint=error.hint)
+
+
+def _text(node: Node) -> str:
+    if isinstance(node.value, bool | int | float):
+        node.fail(f"expected text, found {_as_written(node.value)}", hint="put it in quotes")
+    return node.text()
+
+
+def _as_written(value: Any) -> str:
+    return str(value).lower()

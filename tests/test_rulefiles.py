@@ -1,0 +1,270 @@
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import SourceErrors
+from gateway.core.explanations import explain
+from gateway.core.hmac_scheme import Hmac
+from gateway.core.model import Delivery
+from gateway.provider import Credential
+from gateway.rulefiles import RuleFile, check_examples, load_rule_file
+
+RULES = Path(__file__).parent.parent / "rules"
+BUNDLED = {path.stem: path for path in sorted(RULES.glob("*.yaml"))}
+LOADED = {
+    name: load_rule_file(path.read_text(encoding="utf-8"), f"rules/{path.name}")
+    for name, path in BUNDLED.items()
+}
+
+SMALLEST = """\
+provider: acme
+rules:
+  - name: any
+    status: up
+"""
+
+
+def load(text: str) -> RuleFile:
+    return load_rule_file(SMALLEST + text, "rules/acme.yaml")
+
+
+def deliver(**headers: str) -> Delivery:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Delivery(body=b"", headers=named, received_at=datetime(2026, 1, 20, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_files_are_named_for_their_provider(name: str) -> None:
+    assert LOADED[name].provider == name
+    assert LOADED[name].title != name
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_examples_hold(name: str) -> None:
+    assert check_examples(LOADED[name]) == []
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_examples_reach_every_rule_and_status(name: str) -> None:
+    rule_file = LOADED[name]
+    mapped = [
+        rule_file.rules.map(example.payload, example.delivery) for example in rule_file.examples
+    ]
+    statuses = {str(event.status) for each in mapped for event in each.events}
+    decided = {rule for each in mapped for rule in each.rule.split(", ")}
+
+    assert {"up", "down"} <= statuses
+    assert decided - {""} == {rule.name for rule in rule_file.rules.rules}
+    # The native format refuses what it does not know instead of ignoring it.
+    assert name == "native" or any(not each.events for each in mapped)
+
+
+payloads = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "action",
+                    "type",
+                    "status",
+                    "workflow_run",
+                    "conclusion",
+                    "data",
+                    "object",
+                    "alert",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+EVENTS = ["workflow_run", "check_run", "status", "deployment_status", "dependabot_alert", "ping"]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@given(payload=payloads, event=st.sampled_from(EVENTS))
+def test_no_payload_makes_bundled_rules_raise(name: str, payload: Any, event: str) -> None:
+    delivery = deliver(x_github_event=event)
+
+    mapped = LOADED[name].rules.map(payload, delivery)
+
+    assert explain(LOADED[name].rules, payload, delivery).mapped == mapped
+
+
+def test_the_smallest_file() -> None:
+    found = load("")
+
+    assert (found.provider, found.title, found.docs) == ("acme", "acme", "")
+    assert (found.signature, found.detect, found.credentials, found.examples) == (
+        None,
+        None,
+        (),
+        (),
+    )
+    assert found.source == "rules/acme.yaml"
+
+
+def test_a_provider_without_code() -> None:
+    found = load(
+        """\
+title: Acme
+docs: https://acme.example/webhooks
+signature: {type: hmac, header: X-Acme-Signature}
+detect: {header: X-Acme-Signature}
+credentials:
+  - {name: secret}
+  - {name: client_id, label: Client, help: See settings., required: true}
+"""
+    )
+
+    assert (found.title, found.docs) == ("Acme", "https://acme.example/webhooks")
+    assert found.signature == Hmac(header=("X-Acme-Signature",))
+    assert found.credentials == (
+        Credential("secret", "Secret"),
+        Credential("client_id", "Client", "See settings.", required=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("detect", "headers", "claimed"),
+    [
+        ("{header: X-A}", {"x_a": "1"}, True),
+        ("{header: X-A}", {"x_b": "1"}, False),
+        ("{header: User-Agent, matches: Acme/*}", {"user_agent": "Acme/2"}, True),
+        ("{header: User-Agent, matches: Acme/*}", {"user_agent": "curl"}, False),
+        ("[{header: X-A}, {header: X-B}]", {"x_b": "1"}, True),
+        ("[{header: X-A}, {header: X-B}]", {}, False),
+    ],
+)
+def test_detect(detect: str, headers: dict[str, str], claimed: bool) -> None:
+    found = load(f"detect: {detect}\n").detect
+
+    assert found is not None
+    assert found(deliver(**headers)) is claimed
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        ("[]", ["1:1: expected a mapping, found a list"]),
+        ("", ["rules/acme.yaml: expected a mapping, found None"]),
+        (
+            "rules:\n  - name: a\n    status: up\n    when: text == 'a' && containz(text, 'b')\n",
+            [
+                "1:1: 'provider' is missing",
+                "4:26: unknown function 'containz' (did you mean 'contains'?)",
+            ],
+        ),
+        (
+            SMALLEST + "signatur: {type: none}\n",
+            ["5:1: unknown key 'signatur' (did you mean 'signature'?)"],
+        ),
+        (
+            SMALLEST + "docs: www\ndetect: []\nsignature: {type: basic, prefix: x}\n"
+            "credentials: [{name: a, required: 1}, {name: b}]\nexamples: {}\n",
+            [
+                "5:7: 'www' is not the address of a web page",
+                "6:9: the list is empty",
+                "7:26: unknown key 'prefix' (known: credential, type)",
+                "8:35: expected true or false, found 1",
+                "9:11: expected a list, found a mapping",
+            ],
+        ),
+        (
+            SMALLEST + "examples:\n  - {payload: 1}\n  - {expect: ignored}\n"
+            "  - {payload: 1, body: '1', expect: ignored}\n  - {body: ok, expect: ignored}\n"
+            "  - {payload: 1, expect: up}\n  - {payload: 1, expect: {status: ignore}}\n"
+            "  - {payload: 1, expect: [{key: a}]}\n  - {payload: 1, expect: []}\n"
+            "  - {payload: 1, headers: {a: 1}, expect: ignored}\n",
+            [
+                "6:5: 'expect' is missing",
+                "7:5: an example has either 'payload' or 'body'",
+                "8:5: an example has either 'payload' or 'body'",
+                "9:12: the body is not JSON: Expecting value: line 1 column 1 (char 0)",
+                "10:26: expected a mapping, a list of mappings, or the word 'ignored'",
+                "11:35: 'ignore' is not one of: up, degraded, down (known: degraded, down, up)",
+                "12:27: 'status' is missing",
+                "13:26: the list is empty",
+                "14:31: expected text, found 1",
+            ],
+        ),
+    ],
+)
+def test_everything_that_is_wrong_is_told_with_its_place(text: str, errors: list[str]) -> None:
+    with pytest.raises(SourceErrors) as raised:
+        load_rule_file(text, "rules/acme.yaml")
+
+    found = [str(error) for error in raised.value.errors]
+    expected = [one if one.startswith("rules") else f"rules/acme.yaml:{one}" for one in errors]
+    assert found == expected
+
+
+EXAMPLES = """\
+provider: acme
+rules:
+  - name: runs
+    for_each: runs
+    status: {from: s, values: {ok: up, bad: down}}
+    key: "{{ id }}"
+    occurred_at: at
+    metadata: {query: query('env'), header: header('X-Env')}
+examples:
+"""
+
+
+@pytest.mark.parametrize(
+    ("example", "expect"),
+    [
+        ("payload: {runs: [{s: ok, id: 1}]}", "{status: up, key: '1'}"),
+        ('body: \'{"runs": [{"s": "bad", "id": 1}]}\'', "[{status: down}]"),
+        (
+            "headers: {X-Env: a}, query: {env: b}, payload: {runs: [{s: ok, id: 1}]}",
+            "{status: up, metadata: {query: b, header: a}}",
+        ),
+        (
+            "payload: {runs: [{s: ok, id: 1, at: 1768905000}]}",
+            "{status: up, occurred_at: '2026-01-20T10:30:00Z'}",
+        ),
+        ("payload: {}", "ignored"),
+    ],
+)
+def test_examples_that_hold(example: str, expect: str) -> None:
+    text = f"{EXAMPLES}  - {{{example}, expect: {expect}}}\n"
+
+    assert check_examples(load_rule_file(text, "x.yaml")) == []
+
+
+@pytest.mark.parametrize(
+    ("example", "expect", "failures"),
+    [
+        ("payload: {}", "{status: up}", ["example 0: it is ignored: no rule matched"]),
+        (
+            "payload: {runs: [{s: ok, id: 1}]}",
+            "ignored",
+            ["example 0: it gives 1 events and not 0"],
+        ),
+        (
+            "name: mine, payload: {runs: [{s: ok, id: 1, at: 1768905000}, {s: bad, id: ü}]}",
+            "[{status: up, occurred_at: 1768905001}, {status: up, key: ö, rule: runs}]",
+            [
+                'mine: occurred_at is "2026-01-20T10:30:00+00:00" and not 1768905001',
+                'mine: status is "down" and not "up"',
+                'mine: key is "ü" and not "ö"',
+            ],
+        ),
+    ],
+)
+def test_examples_that_do_not_hold(example: str, expect: str, failures: list[str]) -> None:
+    text = f"{EXAMPLES}  - {{{example}, expect: {expect}}}\n"
+
+    found = check_examples(load_rule_file(text, "x.yaml"))
+
+    assert [str(failure) for failure in found] == [f"x.yaml:10:5: {one}" for one in failures]
