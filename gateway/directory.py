@@ -14,7 +14,8 @@ from gateway.store.monitors import Monitor
 Find = Callable[[str], Awaitable[Monitor | None]]
 """Reads the monitor of a token from the store, outside the event loop."""
 
-_FRESH = timedelta(seconds=10)
+_FRESH = timedelta(minutes=5)
+_RECENT = timedelta(seconds=1)
 _CAPACITY = 10_000
 
 
@@ -25,7 +26,9 @@ class _Known:
 
 
 class Directory:
-    """Monitors by token, the latest ``_CAPACITY`` of them, each for ``_FRESH``."""
+    """Monitors by token, the latest ``_CAPACITY`` of them, each for ``_FRESH``.
+
+    They may stay long, because nothing is recorded for a monitor that has changed since."""
 
     def __init__(self, find: Find) -> None:
         self._find = find
@@ -50,6 +53,11 @@ class Directory:
         if len(self._known) > _CAPACITY:
             self._known.popitem(last=False)
         return monitor
+
+    def is_recent(self, token: str, now: datetime) -> bool:
+        """Whether the monitor was read so lately that asking again is no use."""
+        known = self._known.get(token)
+        return known is not None and now - known.read_at <= _RECENT
 
     def forget(self, token: str) -> None:
         """Drop what is known of a token, because it has proved old."""

@@ -118,7 +118,7 @@ class Intake:
                 self._directory.forget(token)
                 continue
             except DeliveryError as error:
-                if await self._log_refusal(monitor, provider, delivery, error):
+                if await self._refusal_stands(token, monitor, provider, delivery, error):
                     raise
                 self._directory.forget(token)
                 continue
@@ -186,24 +186,25 @@ class Intake:
         )
         return await self._recorder.record(entry)
 
-    async def _log_refusal(
+    async def _refusal_stands(
         self,
+        token: str,
         monitor: Monitor,
         provider: LoadedProvider | None,
         delivery: Delivery,
         error: DeliveryError,
     ) -> bool:
-        """Log a refused delivery, unless this monitor had too many already.
+        """Log a refused delivery; False if the refusal may be wrong, since the monitor changed.
 
-        Returns False when the monitor turns out to have changed, so that the refusal was
-        perhaps wrong. The refusal stands where the database is away.
+        Of a monitor that had too many already nothing is logged, and its change is noticed
+        by reading it again, once in a while. A refusal stands where the database is away.
         """
         if isinstance(error, DeliveryFailed):
             _log.error("a delivery to monitor %s failed", monitor.id, exc_info=error)
         try:
             self._refusals.take(monitor.id, delivery.received_at)
         except RateLimited:
-            return True
+            return self._directory.is_recent(token, delivery.received_at)
         entry = DeliveryEntry(
             monitor_id=monitor.id,
             revision=monitor.revision,

@@ -1,14 +1,29 @@
 """The web process: gunicorn with its asgi worker, set up from our configuration."""
 
+import gc
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from gateway.app import build_web
 from gateway.config import Config
 from gateway.logs import logging_settings
 
 _WORKER_TIMEOUT = 30
+_GC_ALLOCATIONS = 50_000
+
+
+class SilentAccessLogger(Logger):  # type: ignore[misc]  # gunicorn is not typed
+    """gunicorn's logger without access lines, which show the path and so the secret token.
+
+    gunicorn would otherwise put together the parts of each line, only to drop it.
+    """
+
+    @property
+    def access_log_enabled(self) -> bool:
+        """No access lines."""
+        return False
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
@@ -26,7 +41,19 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
 
     def load(self) -> Any:
         """Build the application; gunicorn calls this in each worker, after the fork."""
-        return build_web(self._config)
+        application = build_web(self._config)
+        _calm_garbage_collector()
+        return application
+
+
+def _calm_garbage_collector() -> None:
+    """Look for cycles seldom, and never among what lives as long as the process.
+
+    Requests leave hardly any; with the defaults the search took a third of the throughput.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_ALLOCATIONS, 50, 100)
 
 
 def gunicorn_settings(config: Config, cores: int) -> dict[str, Any]:
@@ -46,6 +73,7 @@ def gunicorn_settings(config: Config, cores: int) -> dict[str, Any]:
         # Two gateways of one user would take each other's control socket away.
         "control_socket_disable": True,
         "proc_name": "taco-web",
+        "logger_class": SilentAccessLogger,
         "logconfig_dict": logging_settings(config.log.level, config.log.format),
     }
 

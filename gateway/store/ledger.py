@@ -7,13 +7,23 @@ pure ``decide``, and flush it before they commit.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    TextualSelect,
+    bindparam,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from gateway.core.model import Change, Event, Signal, Status, Transition, roll_up
 from gateway.core.status import decide
 from gateway.ids import new_id
+from gateway.store.bulk import run_many
 from gateway.store.dialect import upsert
 from gateway.store.tables import checks, incident_events, incidents, monitors, signals
 
@@ -42,6 +52,9 @@ _KEPT_COLUMNS = (
     "deadline",
     "rate_state",
 )
+_INSERT_CHECK = insert(checks)
+_INSERT_INCIDENT = insert(incidents)
+_INSERT_INCIDENT_EVENT = insert(incident_events)
 _UPDATE_MONITOR = (
     update(monitors)
     .where(monitors.c.id == bindparam("_id"))
@@ -131,9 +144,9 @@ class Ledger:
         pairs = sorted(set(wanted))
         if not pairs:
             return
-        columns = (signals.c.monitor_id, signals.c.key)
-        query = select(signals).where(tuple_(*columns).in_(pairs))
-        for row in self._connection.execute(query):
+        names = {f"m{n}": pair[0] for n, pair in enumerate(pairs)}
+        names |= {f"k{n}": pair[1] for n, pair in enumerate(pairs)}
+        for row in self._connection.execute(_select_signals(len(pairs)), names):
             self._signals[row.monitor_id, row.key] = _KnownSignal(
                 Signal(
                     status=Status(row.status),
@@ -251,22 +264,16 @@ class Ledger:
 
     def flush(self) -> None:
         """Write everything; the caller commits."""
-        run = self._connection.execute
-        if self._checks:
-            run(insert(checks), self._checks)
-        if self._opened:
-            run(insert(incidents), list(self._opened.values()))
-        if self._moved:
-            run(_UPDATE_INCIDENT, list(self._moved.values()))
-        if self._timeline:
-            run(insert(incident_events), self._timeline)
-        if self._touched:
-            run(
-                upsert(self._connection, signals, ("monitor_id", "key")),
-                [self._signal_row(place) for place in self._touched],
-            )
-        if self.monitors:
-            run(_UPDATE_MONITOR, [monitor.row() for monitor in self.monitors.values()])
+        run = partial(run_many, self._connection)
+        run(_INSERT_CHECK, self._checks)
+        run(_INSERT_INCIDENT, list(self._opened.values()))
+        run(_UPDATE_INCIDENT, list(self._moved.values()))
+        run(_INSERT_INCIDENT_EVENT, self._timeline)
+        run(
+            upsert(self._connection.dialect.name, signals, ("monitor_id", "key")),
+            [self._signal_row(place) for place in self._touched],
+        )
+        run(_UPDATE_MONITOR, [monitor.row() for monitor in self.monitors.values()])
 
     def _signal_row(self, place: tuple[str, str]) -> dict[str, Any]:
         known = self._signals[place]
@@ -281,6 +288,22 @@ class Ledger:
             "resolve_at": known.signal.resolve_at,
             "incident_id": known.incident_id,
         }
+
+
+@cache
+def _select_signals(count: int) -> TextualSelect:
+    """The signals of ``count`` places, bound as ``m0``, ``k0``, ``m1``, ...
+
+    A join, because SQLite reads the whole table for ``(monitor_id, key) IN (VALUES ...)``.
+    In text, because SQLAlchemy compiles a list of values anew each time.
+    """
+    places = ", ".join(f"(:m{number}, :k{number})" for number in range(count))
+    columns = ", ".join(f"signals.{column.name}" for column in signals.columns)
+    return text(
+        f"WITH wanted (monitor_id, key) AS (VALUES {places}) "  # noqa: S608 - our own names
+        f"SELECT {columns} FROM wanted JOIN signals "
+        "ON signals.monitor_id = wanted.monitor_id AND signals.key = wanted.key"
+    ).columns(*signals.columns)
 
 
 def _lock(connection: Connection, monitor_ids: Iterable[str]) -> dict[str, LockedMonitor]:
