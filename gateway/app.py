@@ -56,7 +56,7 @@ def open_store(config: Config, *, create: bool = False) -> Store:
 
 def open_providers(config: Config) -> Providers:
     """All providers; raises `SourceErrors` when a plugin or rule file is broken."""
-    return load_providers(config.plugins, config.rules)
+    return load_providers(config.plugins, config.rules, redact=config.redact)
 
 
 def build_web(config: Config) -> App[Request, Response]:

@@ -221,6 +221,10 @@ class Config(Section):
     """Folders with your own rule files; one for a known provider replaces the file that
     comes with the gateway."""
 
+    redact: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
+    """Further payload paths that are never stored, by the name of the provider, as in
+    `{github: [sender.email]}`; `*` stands for every name or index at its place."""
+
     database: Database = Database()
     encryption: Encryption = Encryption()
     web: Web = Web()

@@ -28,7 +28,8 @@ class _Known:
 class Directory:
     """Monitors by token, the latest ``_CAPACITY`` of them, each for ``_FRESH``.
 
-    They may stay long, because nothing is recorded for a monitor that has changed since."""
+    They may stay long, because nothing is recorded for a monitor that has changed since.
+    """
 
     def __init__(self, find: Find) -> None:
         self._find = find

@@ -1,12 +1,13 @@
 """The examples of a rule file: deliveries, and what the rules must make of them."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.core.functions import encode_json, strict_json
+from gateway.core.errors import MalformedPayload
+from gateway.core.functions import encode_json
 from gateway.core.model import OBSERVABLE, Delivery, Event
 from gateway.core.nodes import Node, Path
 from gateway.core.rules import RuleSet
@@ -15,7 +16,8 @@ from gateway.core.times import parse_time
 IGNORED = "ignored"
 EXPECTED = ("status", "key", "message", "event_id", "occurred_at", "rule", "metadata")
 
-_KEYS = ("name", "headers", "query", "payload", "body", "expect")
+_KEYS = ("name", "method", "headers", "query", "payload", "body", "expect")
+_METHODS = ("POST", "GET", "PUT")
 # Later than every time in an example, so that none of them counts as a wrong clock.
 _RECEIVED_AT = datetime(2200, 12, 31, tzinfo=UTC)
 
@@ -24,11 +26,12 @@ _RECEIVED_AT = datetime(2200, 12, 31, tzinfo=UTC)
 class Example:
     """A delivery as the rules see it, and what each of its events must be.
 
-    ``body`` is what the provider sends, ``payload`` what that means. With an empty
-    ``expect`` the delivery must be ignored. ``path`` leads to the example in its file.
+    ``body`` is what the provider sends, ``payload`` what that means to the rules. With an
+    empty ``expect`` the delivery must be ignored. ``path`` leads to the example in its file.
     """
 
     name: str
+    method: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     payload: Any
@@ -40,37 +43,52 @@ class Example:
     def delivery(self) -> Delivery:
         """The example as a delivery that comes in long after everything it tells of."""
         return Delivery(
-            body=self.body, headers=self.headers, query=self.query, received_at=_RECEIVED_AT
+            body=self.body,
+            headers=self.headers,
+            query=self.query,
+            method=self.method,
+            received_at=_RECEIVED_AT,
         )
 
+    def parsed_by(self, parse: Callable[[Delivery], Any]) -> "Example":
+        """The example with the payload that ``parse`` makes of its delivery, None if it fails."""
+        try:
+            return replace(self, payload=parse(self.delivery))
+        except MalformedPayload:
+            return replace(self, payload=None)
 
-def read_example(node: Node) -> Example:
+
+def read_example(node: Node, parse: Callable[[Delivery], Any]) -> Example:
     """Read one of ``examples:``; raises `NodeError`.
 
-    ``payload`` is plain data, ``body`` the JSON that a provider sends; one of them will do.
+    ``payload`` is what the provider sends as JSON, written as plain data; ``body`` is for
+    what is no JSON, or must be sent to the letter. A GET has neither.
     """
     parts = node.mapping(_KEYS, required=("expect",))
-    if ("payload" in parts) is ("body" in parts):
+    method = parts["method"].choice(_METHODS) if "method" in parts else "POST"
+    if method != "GET" and ("payload" in parts) is ("body" in parts):
         node.fail("an example has either 'payload' or 'body'")
-    if "body" in parts:
-        body = parts["body"].text()
-        payload = _json(parts["body"])
-    else:
-        payload = parts["payload"].value
-        body = encode_json(payload)
-    return Example(
+    example = Example(
         name=parts["name"].text() if "name" in parts else _name(node),
+        method=method,
         headers={name.lower(): text for name, text in _texts(parts.get("headers"))},
         query=dict(_texts(parts.get("query"))),
-        payload=payload,
-        body=body.encode(),
+        payload=None,
+        body=_body(parts),
         expect=tuple(_expectations(parts["expect"])),
         path=node.path,
     )
+    try:
+        return replace(example, payload=parse(example.delivery))
+    except MalformedPayload as error:
+        parts.get("body", node).fail(error.message)
 
 
 def differences(example: Example, rules: RuleSet) -> Iterator[str]:
     """In which ways the rules do something else than the example expects."""
+    if example.payload is None:
+        yield "its body cannot be read"
+        return
     mapped = rules.map(example.payload, example.delivery)
     if not mapped.events and example.expect:
         yield f"it is ignored: {mapped.reason}"
@@ -109,11 +127,10 @@ def _texts(node: Node | None) -> Iterator[tuple[str, str]]:
         yield name, piece.text()
 
 
-def _json(node: Node) -> Any:
-    try:
-        return strict_json(node.text())
-    except (ValueError, RecursionError) as error:
-        node.fail(f"the body is not JSON: {error}")
+def _body(parts: Mapping[str, Node]) -> bytes:
+    if "body" in parts:
+        return parts["body"].text().encode()
+    return encode_json(parts["payload"].value).encode() if "payload" in parts else b""
 
 
 def _name(node: Node) -> str:

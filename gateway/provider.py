@@ -1,8 +1,8 @@
 """A provider as a value: what a plugin registers."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.errors import DefinitionError
@@ -32,6 +32,7 @@ class Reply:
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Detect = Callable[[Delivery], bool]
@@ -50,7 +51,8 @@ class Provider:
     and raises `MalformedPayload`. ``handshake`` answers challenges, before anything is
     verified, and returns None for everything else. ``reply`` gives the answer to an
     outcome where the usual one would not do. ``redact`` names payload paths that are
-    never stored. ``answer_within`` is the sender's own patience in seconds.
+    never stored. ``answer_within`` is the sender's own patience in seconds. ``methods`` are
+    those of HTTP that carry deliveries.
 
     Raises `DefinitionError` for a provider that cannot work.
     """
@@ -66,6 +68,7 @@ class Provider:
     credentials: tuple[Credential, ...] = ()
     redact: tuple[str, ...] = ()
     answer_within: float = 10.0
+    methods: tuple[str, ...] = ("POST",)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

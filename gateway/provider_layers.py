@@ -1,12 +1,29 @@
 """Joins plugins and rule files into definitions: who overrides whom, and what is missing."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from gateway.core.errors import DefinitionError, SourceError
+from gateway.core.proofs import Scheme
+from gateway.handshakes import Handshakes
 from gateway.plugin_loading import Registered
 from gateway.provider import Provider
 from gateway.rulefiles import RuleFile
+
+_ATTRIBUTES = {
+    "detect": "detect",
+    "credentials": "credentials",
+    "body": "parse",
+    "methods": "methods",
+    "handshake": "handshake",
+    "reply": "reply",
+    "redact": "redact",
+    "answer_within": "answer_within",
+}
+"""The attribute of a provider that each key of a rule file gives."""
+
+_DEFAULTS = {field.name: field.default for field in fields(Provider)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +105,39 @@ def _define(name: str, shipped: Layer, own: Layer) -> Definition:
             source=files[0].source,
             hint=f"take out 'signature:', or the plugin {plugin.origin}",
         )
-    return Definition(plugin.provider, files[0], plugin.origin)
+    return Definition(_completed(plugin, files), files[0], plugin.origin)
+
+
+def _completed(plugin: Registered, files: list[RuleFile]) -> Provider:
+    """The provider of a plugin with what its rule files say beside the rules.
+
+    What the plugin itself defines cannot be said a second time.
+    """
+    provider = plugin.provider
+    for name, attribute in _ATTRIBUTES.items():
+        file = next((each for each in files if name in each.given), None)
+        if file is None:
+            continue
+        if name != "credentials" and getattr(provider, attribute) != _DEFAULTS[attribute]:
+            raise file.document.error(
+                (name,), f"the plugin of {provider.name!r} defines {name!r} already", at_key=True
+            )
+        provider = replace(provider, **{attribute: _values(file, provider.signature)[attribute]})
+    return provider
+
+
+def _values(file: RuleFile, signature: Scheme) -> dict[str, Any]:
+    """What a rule file says of its provider beside name and signature, by attribute."""
+    return {
+        "detect": file.detect,
+        "credentials": file.credentials,
+        "parse": file.body,
+        "methods": file.methods,
+        "handshake": _handshake(file, signature),
+        "reply": file.reply,
+        "redact": file.redact,
+        "answer_within": file.answer_within.total_seconds(),
+    }
 
 
 def _without_code(name: str, files: list[RuleFile]) -> Definition:
@@ -106,12 +155,15 @@ def _without_code(name: str, files: list[RuleFile]) -> Definition:
             title=signed.title,
             signature=signed.signature,
             docs_url=signed.docs,
-            detect=signed.detect,
-            credentials=signed.credentials,
+            **_values(signed, signed.signature),
         )
     except DefinitionError as error:
         raise SourceError(error.message, source=signed.source, hint=error.hint) from None
     return Definition(provider, files[0], signed.source)
+
+
+def _handshake(file: RuleFile, signature: Scheme) -> Handshakes | None:
+    return Handshakes(file.handshake, signature, file.body) if file.handshake else None
 
 
 def _twice(name: str, source: str, line: int, first: str) -> SourceError:

@@ -5,7 +5,7 @@ or comes with the gateway; two definitions of one rank are an error.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,7 @@ NATIVE = "native"
 """The provider of deliveries that no other claims."""
 
 _PACKAGE = Path(__file__).parent
+_NOTHING: Mapping[str, tuple[str, ...]] = {}
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class LoadedProvider:
     """A provider, its rules and where it was defined.
+
+    ``also_redact`` are the operator's paths beside those of the provider.
 
     The methods call the provider's own code. Whatever that raises by accident comes out
     as `DeliveryFailed`, so that the sender tries again later.
@@ -52,6 +55,7 @@ class LoadedProvider:
     rules: RuleSet
     examples: tuple[Example, ...]
     origin: str
+    also_redact: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -61,7 +65,7 @@ class LoadedProvider:
     @property
     def redact(self) -> tuple[str, ...]:
         """The payload paths that are never stored."""
-        return self.provider.redact
+        return self.provider.redact + self.also_redact
 
     def detect(self, delivery: Delivery) -> bool:
         """Whether the provider claims a delivery."""
@@ -148,10 +152,15 @@ def bundled(kind: str) -> Path:
 
 
 def load_providers(
-    plugin_dirs: Iterable[Path] = (), rule_dirs: Iterable[Path] = (), *, entry_points: bool = True
+    plugin_dirs: Iterable[Path] = (),
+    rule_dirs: Iterable[Path] = (),
+    *,
+    redact: Mapping[str, tuple[str, ...]] = _NOTHING,
+    entry_points: bool = True,
 ) -> Providers:
     """The providers of the gateway, of installed packages and of the operator's folders.
 
+    ``redact`` are further paths, by the name of the provider, that are never stored.
     Raises `SourceErrors` with everything that is wrong in any of them.
     """
     errors: list[SourceError] = []
@@ -169,9 +178,14 @@ def load_providers(
     definitions = list(join(shipped, own, errors))
     if errors:
         raise SourceErrors(errors)
-    return Providers(_loaded(definition) for definition in definitions)
+    return Providers(
+        _loaded(definition, redact.get(definition.provider.name, ())) for definition in definitions
+    )
 
 
-def _loaded(definition: Definition) -> LoadedProvider:
-    file = definition.rule_file
-    return LoadedProvider(definition.provider, file.rules, file.examples, definition.origin)
+def _loaded(definition: Definition, redact: tuple[str, ...]) -> LoadedProvider:
+    provider, file = definition.provider, definition.rule_file
+    loaded = LoadedProvider(provider, file.rules, (), definition.origin, redact)
+    # A plugin may read a body in a way that the rule file alone does not know.
+    examples = tuple(example.parsed_by(loaded.parse) for example in file.examples)
+    return replace(loaded, examples=examples)

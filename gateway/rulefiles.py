@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
 
-from gateway.core.errors import SourceError, SourceErrors
+from gateway.bodies import Body, read_body_format
+from gateway.core.errors import MalformedPayload, SourceError, SourceErrors
+from gateway.core.model import Delivery
 from gateway.core.nodes import Node, NodeError, NodeErrors
 from gateway.core.proofs import Scheme
 from gateway.core.rule_documents import compile_rules
@@ -13,12 +17,29 @@ from gateway.core.schemes import read_scheme
 from gateway.detection import Detect, read_detect
 from gateway.documents import Document, load_document
 from gateway.examples import Example, differences, read_example
-from gateway.provider import Credential
+from gateway.handshakes import FixedReply, Recipe, read_recipes, read_reply
+from gateway.provider import Credential, Parse
 
 __all__ = ["Example", "RuleFile", "check_examples", "load_rule_file"]
 
-KEYS = ("provider", "title", "docs", "signature", "detect", "credentials", "examples")
+KEYS = (
+    "provider",
+    "title",
+    "docs",
+    "signature",
+    "detect",
+    "credentials",
+    "body",
+    "methods",
+    "handshake",
+    "reply",
+    "redact",
+    "answer_within",
+    "examples",
+)
 """The keys of a rule file beside ``defaults`` and ``rules``."""
+
+_PATIENCE = timedelta(seconds=10)
 
 T = TypeVar("T")
 
@@ -27,8 +48,8 @@ T = TypeVar("T")
 class RuleFile:
     """One rule file.
 
-    A provider without a plugin is described by it alone; ``signature``, ``detect`` and
-    ``credentials`` are for these. ``docs`` is the address of the platform's own pages.
+    A provider without a plugin is described by it alone; all from ``signature`` to
+    ``answer_within`` is for these. ``docs`` is the address of the platform's own pages.
     """
 
     provider: str
@@ -37,9 +58,20 @@ class RuleFile:
     signature: Scheme | None
     detect: Detect | None
     credentials: tuple[Credential, ...]
+    body: Body
+    methods: tuple[str, ...]
+    handshake: tuple[Recipe, ...]
+    reply: FixedReply | None
+    redact: tuple[str, ...]
+    answer_within: timedelta
     rules: RuleSet
     examples: tuple[Example, ...]
     document: Document
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The keys that the file has."""
+        return frozenset(self.document.data)
 
     @property
     def source(self) -> str:
@@ -63,6 +95,7 @@ def load_rule_file(text: str, source: str) -> RuleFile:
         if "provider" not in parts:
             errors.append(NodeError("'provider' is missing", path=()))
     provider = _take(parts.get("provider"), Node.text, errors) or ""
+    body = _take(parts.get("body"), read_body_format, errors) or Body()
     found = RuleFile(
         provider=provider,
         title=_take(parts.get("title"), Node.text, errors) or provider,
@@ -70,8 +103,16 @@ def load_rule_file(text: str, source: str) -> RuleFile:
         signature=_take(parts.get("signature"), read_scheme, errors),
         detect=_take(parts.get("detect"), read_detect, errors),
         credentials=_each(parts.get("credentials"), _credential, errors),
+        body=body,
+        methods=_take(parts.get("methods"), _methods, errors) or ("POST",),
+        handshake=_take(parts.get("handshake"), _recipes, errors) or (),
+        reply=_take(parts.get("reply"), read_reply, errors),
+        redact=_each(parts.get("redact"), Node.text, errors),
+        answer_within=_take(parts.get("answer_within"), Node.duration, errors) or _PATIENCE,
         rules=rules or RuleSet(()),
-        examples=_each(parts.get("examples"), read_example, errors),
+        examples=_each(
+            parts.get("examples"), partial(read_example, parse=_parser(parts, body)), errors
+        ),
         document=document,
     )
     if errors:
@@ -104,6 +145,26 @@ def _each(node: Node | None, read: Callable[[Node], T], errors: list[NodeError])
     pieces = _take(node, lambda node: list(node.items()), errors) or ()
     found = [_take(piece, read, errors) for piece in pieces]
     return tuple(piece for piece in found if piece is not None)
+
+
+def _parser(parts: dict[str, Node], body: Body) -> Parse:
+    """What reads the examples; a plugin may read what the file alone cannot."""
+    return body if "signature" in parts else lambda delivery: _readable(body, delivery)
+
+
+def _readable(body: Body, delivery: Delivery) -> Any:
+    try:
+        return body(delivery)
+    except MalformedPayload:
+        return None
+
+
+def _methods(node: Node) -> tuple[str, ...]:
+    return tuple(piece.choice(("POST", "GET", "PUT")) for piece in node.one_or_more())
+
+
+def _recipes(node: Node) -> tuple[Recipe, ...]:
+    return read_recipes(node, read_scheme)
 
 
 def _address(node: Node) -> str:

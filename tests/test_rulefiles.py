@@ -179,21 +179,22 @@ def test_detect(detect: str, headers: dict[str, str], claimed: bool) -> None:
             ],
         ),
         (
-            SMALLEST + "examples:\n  - {payload: 1}\n  - {expect: ignored}\n"
-            "  - {payload: 1, body: '1', expect: ignored}\n  - {body: ok, expect: ignored}\n"
-            "  - {payload: 1, expect: up}\n  - {payload: 1, expect: {status: ignore}}\n"
-            "  - {payload: 1, expect: [{key: a}]}\n  - {payload: 1, expect: []}\n"
-            "  - {payload: 1, headers: {a: 1}, expect: ignored}\n",
+            SMALLEST + "examples:\n  - {payload: {}}\n  - {expect: ignored}\n"
+            "  - {payload: {}, body: '{}', expect: ignored}\n  - {body: ok, expect: ignored}\n"
+            "  - {payload: {}, expect: up}\n  - {payload: {}, expect: {status: ignore}}\n"
+            "  - {payload: {}, expect: [{key: a}]}\n  - {payload: {}, expect: []}\n"
+            "  - {payload: {}, headers: {a: 1}, expect: ignored}\n"
+            "signature: {type: unsigned, reason: none}\n",
             [
                 "6:5: 'expect' is missing",
                 "7:5: an example has either 'payload' or 'body'",
                 "8:5: an example has either 'payload' or 'body'",
-                "9:12: the body is not JSON: Expecting value: line 1 column 1 (char 0)",
-                "10:26: expected a mapping, a list of mappings, or the word 'ignored'",
-                "11:35: 'ignore' is not one of: up, degraded, down (known: degraded, down, up)",
-                "12:27: 'status' is missing",
-                "13:26: the list is empty",
-                "14:31: expected text, found 1",
+                "9:12: the body is not JSON: unexpected character, expected a JSON value: line 1 column 1 (char 0)",
+                "10:27: expected a mapping, a list of mappings, or the word 'ignored'",
+                "11:36: 'ignore' is not one of: up, degraded, down (known: degraded, down, up)",
+                "12:28: 'status' is missing",
+                "13:27: the list is empty",
+                "14:32: expected text, found 1",
             ],
         ),
     ],

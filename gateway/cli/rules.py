@@ -18,7 +18,7 @@ from gateway.core.times import format_time
 from gateway.examples import Example, differences
 from gateway.payloads import parse_body
 from gateway.providers import bundled
-from gateway.rulefiles import load_rule_file
+from gateway.rulefiles import RuleFile, load_rule_file
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 targets_argument = click.argument("targets", nargs=-1, metavar="[FILE or PROVIDER]...")
@@ -164,11 +164,19 @@ def _subject(settings: Settings, target: str) -> Subject:
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"cannot be read: {error}", source=target) from None
         file = load_rule_file(text, target)
-        return Subject(target, file.rules, file.examples)
+        return Subject(target, file.rules, _examples_of(settings, file))
     loaded = open_providers(settings.load())
     if target not in loaded:
         fail(f"no file and no provider {target!r} ({suggest(target, loaded.names)})")
     return Subject(target, loaded.get(target).rules, loaded.get(target).examples)
+
+
+def _examples_of(settings: Settings, file: RuleFile) -> tuple[Example, ...]:
+    """The examples, read as the plugin of the file's provider reads them if it has one."""
+    loaded = open_providers(settings.load())
+    if "body" in file.given or file.signature is not None or file.provider not in loaded:
+        return file.examples
+    return tuple(each.parsed_by(loaded.get(file.provider).parse) for each in file.examples)
 
 
 def _known_files(settings: Settings) -> Iterator[Path]:

@@ -55,6 +55,7 @@ def build_delivery(loaded: LoadedProvider, example: str, secret: str | None, url
         body=found.body,
         headers={"content-type": "application/json", **found.headers},
         query=found.query,
+        method=found.method,
         url=url,
         received_at=now,
     )
@@ -73,7 +74,7 @@ def post(url: str, delivery: Delivery) -> tuple[int, bytes]:
     target = (parts.path or "/") + (f"?{query}" if query else "")
     connection = connect(parts.hostname, parts.port, timeout=_TIMEOUT)
     try:
-        connection.request("POST", target, delivery.body, dict(delivery.headers))
+        connection.request(delivery.method, target, delivery.body, dict(delivery.headers))
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:

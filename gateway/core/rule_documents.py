@@ -148,15 +148,15 @@ def _for_each(node: Node) -> Expression | None:
 
 
 def _expression(node: Node) -> Expression:
-    return _compiled(node, compile_expression)
+    return compiled(node, compile_expression)
 
 
 def _value(node: Node) -> Value:
-    return _compiled(node, compile_value)
+    return compiled(node, compile_value)
 
 
 def _text_template(node: Node) -> Template:
-    template = _compiled(node, compile_template)
+    template = compiled(node, compile_template)
     if not template.expressions and _looks_like_expression(template.text):
         node.fail(
             f"{template.text!r} looks like an expression but is plain text",
@@ -178,7 +178,8 @@ def _looks_like_expression(text: str) -> bool:
     return True
 
 
-def _compiled(node: Node, compile_text: Callable[[str], T]) -> T:
+def compiled(node: Node, compile_text: Callable[[str], T]) -> T:
+    """What ``compile_text`` makes of a piece of text; raises `NodeError` at the right character."""
     text = _text(node)
     try:
         return compile_text(text)
