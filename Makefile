@@ -5,7 +5,7 @@ LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header -
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench clean
+.PHONY: help run test lint format docs lock bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ format: ## Put all files in the one format
 	@bin/venv test
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
+
+docs: ## Renew the generated parts of the documentation
+	@bin/venv test
+	@.venv/bin/python -m docs._generate $(ARGS)
 
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv > /dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }

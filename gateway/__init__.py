@@ -3,6 +3,7 @@
 The names below are all that plugins import.
 """
 
+from gateway.bodies import Body, Unwrap
 from gateway.core.errors import MalformedPayload
 from gateway.core.model import Delivery, Outcome, Status
 from gateway.core.signatures import (
@@ -27,6 +28,7 @@ __all__ = [
     "AnyOf",
     "Basic",
     "Bearer",
+    "Body",
     "Credential",
     "Credentials",
     "Delivery",
@@ -44,6 +46,7 @@ __all__ = [
     "Status",
     "Timestamp",
     "Unsigned",
+    "Unwrap",
     "hookimpl",
     "is_form",
     "parse_form",

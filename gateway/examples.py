@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.core.errors import MalformedPayload
+from gateway.core.errors import GatewayError, MalformedPayload
 from gateway.core.functions import encode_json
 from gateway.core.model import OBSERVABLE, Delivery, Event
 from gateway.core.nodes import Node, Path
@@ -54,7 +54,7 @@ class Example:
         """The example with the payload that ``parse`` makes of its delivery, None if it fails."""
         try:
             return replace(self, payload=parse(self.delivery))
-        except MalformedPayload:
+        except GatewayError:
             return replace(self, payload=None)
 
 

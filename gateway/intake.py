@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from gateway.admission import Buckets
 from gateway.core.errors import (
     DeliveryError,
@@ -20,6 +18,7 @@ from gateway.core.errors import (
     Unavailable,
     UnknownToken,
 )
+from gateway.core.functions import encode_json
 from gateway.core.model import Delivery, Event, Outcome, Status
 from gateway.core.redaction import redact
 from gateway.directory import Directory
@@ -256,8 +255,17 @@ def _receipt(
         rule=reading.rule,
         reason=recorded.reason,
         events=len(reading.events),
-        reply=reading.reply or provider.reply(recorded.outcome),
+        reply=reading.reply or _reply(provider, recorded.outcome),
     )
+
+
+def _reply(provider: LoadedProvider, outcome: Outcome) -> Reply | None:
+    # The delivery is stored: a plugin that fails now must not make its sender send it again.
+    try:
+        return provider.reply(outcome)
+    except DeliveryFailed as error:
+        _log.error("the usual answer is given instead", exc_info=error)
+        return None
 
 
 def _outcome_of(error: DeliveryError) -> Outcome:
@@ -292,7 +300,7 @@ def _kept_body(provider: LoadedProvider, delivery: Delivery, reading: Reading) -
         return delivery.body[:_KEPT_BODY]
     if reading.payload is None:
         return b""
-    return orjson.dumps(redact(reading.payload, provider.redact))[:_KEPT_BODY]
+    return encode_json(redact(reading.payload, provider.redact)).encode()[:_KEPT_BODY]
 
 
 def _kept_refused_body(provider: LoadedProvider | None, delivery: Delivery) -> bytes:

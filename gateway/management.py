@@ -10,6 +10,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -18,6 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from gateway.core.errors import RequestError
 from gateway.core.nodes import suggest
+from gateway.core.signatures import problem
 from gateway.intake import AUTO
 from gateway.providers import Providers
 from gateway.store.monitors import Draft
@@ -32,16 +35,39 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _web_address(value: str) -> str:
-    TypeAdapter(AnyHttpUrl).validate_python(value)
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("should not be empty")
     return value
 
 
+def _web_address(value: str) -> str:
+    try:
+        TypeAdapter(AnyHttpUrl).validate_python(value)
+    except ValidationError:
+        raise ValueError("should be an http or https address") from None
+    return _storable(value)
+
+
+def _storable(value: str) -> str:
+    if "\0" in value:  # PostgreSQL has no such text
+        raise ValueError("should not hold a NUL character")
+    return value
+
+
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_storable),
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Address = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 Secret = Annotated[str, Field(min_length=1, max_length=4000)]
 Secrets = Annotated[
-    tuple[Secret, ...], Field(min_length=1, max_length=10), BeforeValidator(_as_tuple)
+    tuple[Secret, ...],
+    Field(max_length=10),
+    BeforeValidator(_as_tuple),
+    AfterValidator(_not_empty),
 ]
 Seconds = Annotated[int, Field(ge=1, le=_MONTH, strict=True)]
 Grace = Annotated[int, Field(ge=0, le=_MONTH, strict=True)]
@@ -60,7 +86,7 @@ class _Fields(_Request):
     heartbeat_grace: Grace | None = None
     webhook_secret: Secrets | None = None
     credentials: dict[Name, Secrets] = Field(default_factory=dict)
-    alerts_enabled: bool = True
+    alerts_enabled: StrictBool = True
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -79,15 +105,15 @@ class _Fields(_Request):
 class NewMonitor(_Fields):
     """The body of ``POST /monitors``."""
 
-    name: Name
+    name: Title
     type: Literal["webhook"] = "webhook"
 
 
 class MonitorChange(_Fields):
     """The body of ``PATCH /monitors/{id}``: only what is given changes."""
 
-    name: Name | None = None
-    active: bool | None = None
+    name: Title | None = None
+    active: StrictBool | None = None
 
 
 def draft_of(
@@ -129,7 +155,7 @@ def changes_of(
     not_nullable = {"name", "active", "heartbeat_grace"}
     for name in not_nullable & changes.keys():
         if changes[name] is None:
-            raise RequestError(f"{to_camel(name)} cannot be null")
+            raise _wrong((to_camel(name), "cannot be null"))
     if given & {"webhook_secret", "credentials"}:
         changes["credentials"] = request.all_credentials
     _check_provider(
@@ -142,12 +168,20 @@ def _validated(model: type[Model], fields: object) -> Model:
     try:
         return model.model_validate(fields)
     except ValidationError as invalid:
-        problems = [
-            {"field": ".".join(map(str, error["loc"])), "message": error["msg"]}
-            for error in invalid.errors()
-        ]
-    raise RequestError(
-        "; ".join(f"{p['field'] or 'body'}: {p['message']}" for p in problems), fields=problems
+        problems = [(".".join(map(str, e["loc"])), _plain(e["msg"])) for e in invalid.errors()]
+    raise _wrong(*problems)
+
+
+def _plain(message: str) -> str:
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
+    return message[:1].lower() + message[1:]
+
+
+def _wrong(*problems: tuple[str, str]) -> RequestError:
+    """The error for these fields; an empty field is the body itself."""
+    return RequestError(
+        "; ".join(f"{field or 'the body'} {message}" for field, message in problems),
+        fields=[{"field": field, "message": message} for field, message in problems],
     )
 
 
@@ -158,11 +192,18 @@ def _check_provider(
         return
     if name not in providers:
         hint = suggest(name, [AUTO, *providers.names])
-        raise RequestError(f"unknown provider {name!r} ({hint})")
-    known = {credential.name for credential in providers.get(name).provider.credentials}
-    for credential in credentials:
+        raise _wrong(("provider", f"{name!r} is unknown ({hint})"))
+    provider = providers.get(name).provider
+    known = {credential.name for credential in provider.credentials}
+    for credential, secrets in credentials.items():
+        field = "webhookSecret" if credential == _SECRET else f"credentials.{credential}"
         if credential not in known:
             can = ", ".join(sorted(known)) or "none: it cannot sign"
-            raise RequestError(
-                f"provider {name!r} does not use a credential {credential!r} (it uses {can})"
-            )
+            raise _wrong((field, f"is of no use to the provider {name!r} (it uses {can})"))
+        for secret in secrets:
+            if found := problem(provider.signature, credential, secret):
+                raise _wrong((field, f"is of no use to the provider {name!r}: {found}"))
+    for needed in provider.credentials:
+        if needed.required and needed.name not in credentials:
+            field = f"credentials.{needed.name}"
+            raise _wrong((field, f"is missing: the provider {name!r} needs it"))

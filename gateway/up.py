@@ -6,10 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -54,27 +53,36 @@ class Supervisor:
     """Starts processes, restarts the ones that die, and stops them all when told to.
 
     A process that dies at once again is restarted after a growing pause.
-    ``patience`` is how many seconds the processes have to end before they are killed.
+    ``patience`` is how many seconds the processes have to end before they are killed;
+    being told a second time ends it.
     """
 
     def __init__(self, commands: dict[str, Sequence[str]], patience: float) -> None:
         self._commands = commands
         self._patience = patience
-        self._stop = threading.Event()
+        # A plain count: setting an Event in a signal handler can deadlock with its waiter.
+        self._orders = 0
 
     def run(self) -> None:
-        """Run until SIGINT or SIGTERM; returns when every process has ended."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Run until SIGINT, SIGTERM or SIGHUP; returns when every process has ended."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         children = [_start(name, command) for name, command in self._commands.items()]
-        while not self._stop.wait(_POLL):
+        while not self._pause(_POLL):
             for child in children:
                 if child.process.poll() is not None:
                     self._restart(child)
         self._end(children)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop.set()
+        self._orders += 1
+
+    def _pause(self, seconds: float, orders: int = 1) -> bool:
+        """Wait; True as soon as there have been so many orders to stop."""
+        end = time.monotonic() + seconds
+        while self._orders < orders and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _POLL))
+        return self._orders >= orders
 
     def _restart(self, child: _Child) -> None:
         if time.monotonic() - child.started > _STABLE:
@@ -85,7 +93,8 @@ class Supervisor:
             child.process.returncode,
             child.delay,
         )
-        if self._stop.wait(child.delay):
+        _kill(child)  # what is left of it may still hold the port
+        if self._pause(child.delay):
             return
         child.process = _spawn(child.command)
         child.started = time.monotonic()
@@ -97,12 +106,19 @@ class Supervisor:
                 child.process.terminate()
         deadline = time.monotonic() + self._patience
         for child in children:
-            try:
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            while child.process.poll() is None and time.monotonic() < deadline:
+                if self._pause(_POLL, orders=2):
+                    break
+            if child.process.poll() is None:
                 _log.error("the %s process does not end; killing it", child.name)
-                child.process.kill()
-                child.process.wait()
+            _kill(child)
+
+
+def _kill(child: _Child) -> None:
+    """End a process with all that it has started, whether or not it lives itself."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.process.pid, signal.SIGKILL)
+    child.process.wait()
 
 
 def _start(name: str, command: Sequence[str]) -> _Child:

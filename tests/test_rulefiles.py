@@ -189,7 +189,10 @@ def test_detect(detect: str, headers: dict[str, str], claimed: bool) -> None:
                 "6:5: 'expect' is missing",
                 "7:5: an example has either 'payload' or 'body'",
                 "8:5: an example has either 'payload' or 'body'",
-                "9:12: the body is not JSON: unexpected character, expected a JSON value: line 1 column 1 (char 0)",
+                (
+                    "9:12: the body is not JSON: unexpected character, expected a JSON value: "
+                    "line 1 column 1 (char 0)"
+                ),
                 "10:27: expected a mapping, a list of mappings, or the word 'ignored'",
                 "11:36: 'ignore' is not one of: up, degraded, down (known: degraded, down, up)",
                 "12:28: 'status' is missing",

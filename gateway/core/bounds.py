@@ -15,6 +15,8 @@ LEFT_OUT = "_left_out"
 # PostgreSQL refuses NUL, UTF-8 has no lone surrogates.
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile("\\\\u0000|[\ud800-\udfff]")
+_LONG_NUMBER = re.compile(r"\d{19}")
+_LEAST, _GREATEST = -(2**63), 2**64 - 1
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -42,6 +44,7 @@ def fit_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Metadata of at most 8 KiB as JSON.
 
     Values that are too large are left out, in order; ``_left_out`` then says how many.
+    Integers beyond 64 bits, which not every reader of JSON keeps exact, become text.
     """
     if not metadata:
         return metadata
@@ -49,7 +52,7 @@ def fit_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
         text = _encode(metadata)
     except (ValueError, RecursionError):
         return _fit_piecewise(metadata)
-    if len(text) > LARGEST_METADATA // 4 or _ESCAPED.search(text):
+    if len(text) > LARGEST_METADATA // 4 or _ESCAPED.search(text) or _LONG_NUMBER.search(text):
         return _fit_piecewise(metadata)
     return metadata
 
@@ -79,6 +82,8 @@ def _clean(value: Any) -> Any:
         return {clean_text(name): _clean(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_clean(inner) for inner in value]
+    if isinstance(value, int) and not _LEAST <= value <= _GREATEST:
+        return str(value)
     # No JSON, but a sum or product of large numbers can give them.
     if isinstance(value, float) and not math.isfinite(value):
         return None

@@ -35,6 +35,7 @@ __all__ = [
     "Timestamp",
     "Unsigned",
     "configured",
+    "problem",
     "verify",
 ]
 
@@ -127,6 +128,13 @@ def configured(credentials: Credentials) -> Credentials:
     """The credentials that have a value; an empty text is not one."""
     kept = {name: tuple(filter(None, values)) for name, values in credentials.items()}
     return {name: values for name, values in kept.items() if values}
+
+
+def problem(scheme: Scheme, credential: str, secret: str) -> str:
+    """Why a text cannot be a value of a credential of the scheme; empty if it can."""
+    schemes = scheme.schemes if isinstance(scheme, AnyOf) else (scheme,)
+    problems = [each.problem(secret) for each in schemes if credential in each.credential_names]
+    return problems[0] if problems and all(problems) else ""
 
 
 def verify(scheme: Scheme, delivery: Delivery, credentials: Credentials, now: datetime) -> None:

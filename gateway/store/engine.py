@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -55,9 +55,10 @@ def database_errors() -> Iterator[None]:
     except (OperationalError, DisconnectionError, PoolTimeoutError) as error:
         raise Unavailable("the database does not answer", retry_after=_RETRY_AFTER) from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        # SQLite tells of a damaged file with the bare class, and of bugs with those below it.
+        if not error.connection_invalidated and type(error) is not DatabaseError:
             raise
-        raise Unavailable("the database connection broke", retry_after=_RETRY_AFTER) from error
+        raise Unavailable("the database does not work", retry_after=_RETRY_AFTER) from error
 
 
 def open_engine(

@@ -1,6 +1,7 @@
 """The management API: monitors, and what was recorded for them."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,7 @@ _MAX_PAGE = 200
 _MAX_SIGNALS = 200
 _MAX_BODY = 256 * 1024
 _READ_TIMEOUT = timedelta(seconds=10)
+_ID = re.compile("[0-9A-Z]{26}")
 
 Read = Callable[..., Sequence[Any]]
 View = Callable[[Any], dict[str, Any]]
@@ -62,7 +64,9 @@ class Management:
     async def monitor(self, req: Request, monitor_id: str) -> Monitor:
         """The monitor of the request's team with this id."""
         team = await self.team(req)
-        monitor = await asyncio.to_thread(monitors.find, self.store, team, monitor_id)
+        monitor = None
+        if _ID.fullmatch(monitor_id):
+            monitor = await asyncio.to_thread(monitors.find, self.store, team, monitor_id)
         if monitor is None:
             raise NotFound("no such monitor")
         return monitor
@@ -100,7 +104,7 @@ class MonitorsResource:
             monitors.list_page,
             management.store,
             team,
-            after=req.get_param("after"),
+            after=_cursor(req, "after"),
             limit=limit + 1,
         )
         items = [monitor_view(monitor, management.public_url) for monitor in found[:limit]]
@@ -145,9 +149,8 @@ class MonitorResource:
     async def on_delete(self, req: Request, resp: Response, monitor_id: str) -> None:
         """Remove a monitor and all that was recorded for it."""
         management = self._management
-        team = await management.team(req)
-        if not await asyncio.to_thread(monitors.remove, management.store, team, monitor_id):
-            raise NotFound("no such monitor")
+        monitor = await management.monitor(req, monitor_id)
+        await asyncio.to_thread(monitors.remove, management.store, monitor.team_id, monitor_id)
         resp.status = falcon.HTTP_204
 
 
@@ -167,7 +170,7 @@ class HistoryResource:
             self._read,
             self._management.store,
             monitor_id,
-            before=req.get_param("before"),
+            before=_cursor(req, "before"),
             limit=limit + 1,
         )
         items = [self._view(row) for row in rows[:limit]]
@@ -189,6 +192,13 @@ async def _json(req: Request) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"the body is not JSON: {error}") from None
+
+
+def _cursor(req: Request, name: str) -> str | None:
+    value = req.get_param(name)
+    if value is not None and not _ID.fullmatch(value):
+        raise RequestError(f"{name} is not an id of a page before")
+    return value
 
 
 def _limit(req: Request) -> int:

@@ -8,8 +8,8 @@ from falcon.asgi import App, Request, Response
 from gateway.intake import Intake
 from gateway.recorder import Recorder
 from gateway.store.engine import Store
-from gateway.web import errors
 from gateway.web.api import Management, MonitorResource, MonitorsResource, history_resources
+from gateway.web.errors import ErrorHandlers
 from gateway.web.health import HealthResource, Probe, ReadinessResource
 from gateway.web.webhooks import HeartbeatResource, Reception, WebhookResource
 
@@ -42,7 +42,7 @@ def create_app(
 ) -> App[Request, Response]:
     """The ASGI application."""
     app = App(middleware=Lifespan(recorder, management.store))
-    errors.install(app, language)
+    ErrorHandlers(language).install(app)
     app.add_route("/webhooks/{token}", WebhookResource(intake, reception))
     app.add_route("/webhooks/{token}/heartbeat", HeartbeatResource(intake, reception))
     for prefix in ("", "/api"):

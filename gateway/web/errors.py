@@ -8,7 +8,7 @@ from typing import Any
 
 import falcon
 import orjson
-from falcon.asgi import App, Request, Response
+from falcon.asgi import App, Request, Response, WebSocket
 
 from gateway.core.errors import GatewayError, RateLimited, Unavailable
 from gateway.web.texts import negotiate, text_of
@@ -60,20 +60,31 @@ HTTP_STATUS: Mapping[str, int] = {
 _EXPLAINED = {"payload_malformed", "invalid_request", "not_found", "forbidden"}
 # The rest of the body will not be read, so the connection cannot serve another request.
 _CLOSING = {"body_too_large", "body_timeout", "body_incomplete"}
+_FRAMEWORK_CODES = {404: "not_found", 405: "method_not_allowed"}
 _RETRY_AFTER = 2.0
 
 
-def install(app: App[Request, Response], language: str) -> None:
-    """Make ``app`` answer every error in our shape, in the client's language or ``language``."""
+class ErrorHandlers:
+    """Answers every error in our shape, in the client's language or else in ``language``."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+
+    def install(self, app: App[Request, Response]) -> None:
+        """Take over the errors of ``app``."""
+        app.add_error_handler(Exception, self.unexpected)
+        app.add_error_handler(falcon.HTTPError, self.http_error)
+        app.add_error_handler(GatewayError, self.gateway_error)
 
     async def gateway_error(
-        req: Request, resp: Response, error: GatewayError, _params: dict[str, Any]
+        self, req: Request, resp: Response, error: GatewayError, params: dict[str, Any]
     ) -> None:
+        """Answer an error that was raised on purpose."""
         status = HTTP_STATUS.get(error.code)
         if status is None:
-            await unexpected(req, resp, error, _params)
+            await self.unexpected(req, resp, error, params)
             return
-        body = _body(error.code, _language(req, language))
+        body = self._body(error.code, req)
         if error.code in _EXPLAINED:
             body["details"] = {"reason": error.message, **error.details}
         if error.code in _CLOSING:
@@ -81,36 +92,41 @@ def install(app: App[Request, Response], language: str) -> None:
         _answer(resp, status, body, _retry_after(error))
 
     async def http_error(
-        req: Request, resp: Response, error: falcon.HTTPError, _params: dict[str, Any]
+        self,
+        req: Request,
+        resp: Response | None,
+        error: falcon.HTTPError,
+        params: dict[str, Any],  # noqa: ARG002
+        ws: WebSocket | None = None,
     ) -> None:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(
-            error.status_code, "invalid_request"
-        )
+        """Answer what the framework refuses."""
+        if resp is None:  # a WebSocket, which no route here speaks
+            if ws is not None:
+                await ws.close()
+            return
+        code = _FRAMEWORK_CODES.get(error.status_code, "invalid_request")
         for name, value in dict(error.headers or {}).items():
             resp.set_header(name, value)
-        body = _body(code, _language(req, language))
+        body = self._body(code, req)
         if error.description:
             body["details"] = {"reason": error.description}
         _answer(resp, error.status_code, body)
 
     async def unexpected(
-        req: Request, resp: Response, error: Exception, _params: dict[str, Any]
+        self,
+        req: Request,
+        resp: Response,
+        error: Exception,
+        params: dict[str, Any],  # noqa: ARG002
     ) -> None:
+        """Answer and log a bug."""
         # The path holds a token: the log says which route it was, not which address.
         _log.error("%s %s failed", req.method, req.uri_template, exc_info=error)
-        _answer(resp, HTTPStatus.INTERNAL_SERVER_ERROR, _body("internal", _language(req, language)))
+        _answer(resp, HTTPStatus.INTERNAL_SERVER_ERROR, self._body("internal", req))
 
-    app.add_error_handler(Exception, unexpected)
-    app.add_error_handler(falcon.HTTPError, http_error)
-    app.add_error_handler(GatewayError, gateway_error)
-
-
-def _language(req: Request, default: str) -> str:
-    return negotiate(req.get_header("Accept-Language"), default)
-
-
-def _body(code: str, language: str) -> dict[str, Any]:
-    return {"error": text_of(code, language), "code": code}
+    def _body(self, code: str, req: Request) -> dict[str, Any]:
+        language = negotiate(req.get_header("Accept-Language"), self._language)
+        return {"error": text_of(code, language), "code": code}
 
 
 def _retry_after(error: GatewayError) -> float | None:
