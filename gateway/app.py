@@ -26,6 +26,8 @@ from gateway.web.webhooks import Reception
 
 # Readers that serve requests while the writer thread records.
 _LOOKUP_THREADS = 4
+# The database holds what platforms sent: nobody else on the machine needs to read it.
+_PRIVATE = 0o700
 
 
 def utc_now() -> datetime:
@@ -37,14 +39,14 @@ def open_vault(config: Config) -> Vault:
     """The vault with the configured key, or with the key file that the first start makes."""
     if config.encryption.key is not None:
         return Vault(decode_key(config.encryption.key.get_secret_value()))
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.data_dir.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     return Vault(load_or_make_key(config.encryption_key_file))
 
 
 def open_store(config: Config, *, create: bool = False) -> Store:
     """The configured database; ``create`` also makes a SQLite file that is not there."""
     if create:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        config.data_dir.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     engine = open_engine(
         config.database_url.get_secret_value(),
         lock_timeout=config.database.busy_timeout,

@@ -8,6 +8,7 @@ import sys
 import traceback
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -53,6 +54,19 @@ def load_entry_points(errors: list[SourceError]) -> list[Registered]:
     found: list[Registered] = []
     for entry in importlib.metadata.entry_points(group=hookspecs.PROJECT):
         found += _load_plugin(entry.load, f"entry point {entry.name} ({entry.value})", errors)
+    return found
+
+
+def load_packaged_rules(errors: list[SourceError]) -> list[RuleFile]:
+    """The rule files that installed packages keep in a folder ``rules`` beside their plugin."""
+    found: list[RuleFile] = []
+    for entry in importlib.metadata.entry_points(group=hookspecs.PROJECT):
+        # A package that cannot be found is told of where its plugin is loaded.
+        with suppress(ImportError, ValueError):
+            spec = importlib.util.find_spec(entry.module)
+            if spec is not None and spec.origin is not None:
+                folder = Path(spec.origin).parent / "rules"
+                found += load_rule_folder(folder, errors) if folder.is_dir() else []
     return found
 
 

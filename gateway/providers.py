@@ -17,7 +17,12 @@ from gateway.core.nodes import suggest
 from gateway.core.rules import RuleSet
 from gateway.core.signatures import Credentials
 from gateway.payloads import parse_body
-from gateway.plugin_loading import load_entry_points, load_plugin_folder, load_rule_folder
+from gateway.plugin_loading import (
+    load_entry_points,
+    load_packaged_rules,
+    load_plugin_folder,
+    load_rule_folder,
+)
 from gateway.provider import Credential, Provider, Reply
 from gateway.provider_layers import Definition, join, layer
 from gateway.rulefiles import Example
@@ -165,9 +170,10 @@ def load_providers(
     """
     errors: list[SourceError] = []
     installed = load_entry_points(errors) if entry_points else []
+    packaged = load_packaged_rules(errors) if entry_points else []
     shipped = layer(
         [*load_plugin_folder(bundled("plugins"), errors), *installed],
-        load_rule_folder(bundled("rules"), errors),
+        [*load_rule_folder(bundled("rules"), errors), *packaged],
         errors,
     )
     own = layer(

@@ -166,6 +166,23 @@ class TestLoading:
 
         assert providers.get("acme").origin == "entry point acme (acme_plugin):5"
 
+    def test_an_installed_package_brings_its_own_rules(
+        self, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        root = folder(
+            {
+                "packed_plugin/__init__.py": PLUGIN,
+                "packed_plugin/rules/acme.yaml": RULES,
+                "packed_plugin-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: packed\n",
+                "packed_plugin-1.dist-info/entry_points.txt": (
+                    "[taco_gateway]\nacme = packed_plugin\n"
+                ),
+            }
+        )
+        monkeypatch.syspath_prepend(root)
+
+        assert [rule.name for rule in load_providers().get("acme").rules.rules]
+
     def test_files_that_begin_with_an_underscore_are_no_plugins(self, folder: Folder) -> None:
         assert "acme" not in load(folder({"_draft.py": "raise SystemExit"}))
 

@@ -65,9 +65,9 @@ class Workplace:
 def open_workplace(settings: Settings) -> Workplace:
     """Open everything; raises `GatewayError` with what to do where nothing is set up yet."""
     config = settings.load()
-    store = open_store(config)
     if config.uses_sqlite and not database_file(config).exists():
         raise GatewayError(f"there is no database at {database_file(config)}: run 'taco up' first")
+    store = open_store(config)
     check_migrated(store)
     team = teams.first_team(store)
     if team is None:
@@ -116,8 +116,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     lines = [list(headings), *[[" ".join(str(cell).split()) for cell in row] for row in rows]]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     for number, line in enumerate(lines):
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        click.echo("  ".join(_style(cell, heading=number == 0) for cell in cells).rstrip())
+        *padded, last = zip(line, widths, strict=True)
+        cells = [*(cell.ljust(width) for cell, width in padded), last[0]]
+        click.echo("  ".join(_style(cell, heading=number == 0) for cell in cells))
 
 
 def styled_status(status: str) -> str:

@@ -16,8 +16,8 @@ from gateway.core.nodes import suggest
 from gateway.core.rules import RuleSet
 from gateway.core.times import format_time
 from gateway.examples import Example, differences
-from gateway.payloads import parse_body
-from gateway.providers import bundled
+from gateway.provider import Parse
+from gateway.providers import LoadedProvider, bundled
 from gateway.rulefiles import RuleFile, load_rule_file
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -31,6 +31,7 @@ class Subject:
     source: str
     rules: RuleSet
     examples: tuple[Example, ...]
+    parse: Parse
 
 
 @click.group()
@@ -128,7 +129,7 @@ def explain_(
             query=dict(_pairs(queries)),
             received_at=utc_now(),
         )
-        payload = parse_body(delivery)
+        payload = subject.parse(delivery)
     explanation = explain(subject.rules, payload, delivery)
     if as_json:
         print_json(_view(explanation))
@@ -151,32 +152,35 @@ def _subjects(settings: Settings, targets: tuple[str, ...]) -> list[Subject]:
     if targets:
         return [_subject(settings, target) for target in targets]
     loaded = open_providers(settings.load())
-    return [
-        Subject(name, loaded.get(name).rules, loaded.get(name).examples) for name in loaded.names
-    ]
+    return [_of_provider(loaded.get(name)) for name in loaded.names]
 
 
 def _subject(settings: Settings, target: str) -> Subject:
     path = Path(target)
-    if path.suffix in {".yaml", ".yml"} or path.exists():
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"cannot be read: {error}", source=target) from None
-        file = load_rule_file(text, target)
-        return Subject(target, file.rules, _examples_of(settings, file))
+        return _of_file(settings, load_rule_file(text, target))
     loaded = open_providers(settings.load())
     if target not in loaded:
         fail(f"no file and no provider {target!r} ({suggest(target, loaded.names)})")
-    return Subject(target, loaded.get(target).rules, loaded.get(target).examples)
+    return _of_provider(loaded.get(target))
 
 
-def _examples_of(settings: Settings, file: RuleFile) -> tuple[Example, ...]:
-    """The examples, read as the plugin of the file's provider reads them if it has one."""
-    loaded = open_providers(settings.load())
-    if "body" in file.given or file.signature is not None or file.provider not in loaded:
-        return file.examples
-    return tuple(each.parsed_by(loaded.get(file.provider).parse) for each in file.examples)
+def _of_provider(loaded: LoadedProvider) -> Subject:
+    return Subject(loaded.name, loaded.rules, loaded.examples, loaded.parse)
+
+
+def _of_file(settings: Settings, file: RuleFile) -> Subject:
+    """The rules of a file; a plugin, where its provider has one, may read bodies its own way."""
+    parse: Parse = file.body
+    if file.signature is None:
+        loaded = open_providers(settings.load())
+        parse = loaded.get(file.provider).parse if file.provider in loaded else parse
+    examples = tuple(example.parsed_by(parse) for example in file.examples)
+    return Subject(file.source, file.rules, examples, parse)
 
 
 def _known_files(settings: Settings) -> Iterator[Path]:

@@ -96,7 +96,7 @@ def _attempt(judgement: Judgement, scope: Scope) -> Attempt:
         reason = "its status is ignore"
         if verdict.value is not None:
             reason = f"the status for {verdict.value!r} is ignore"
-        return Attempt(rule.name, item, "ignored", reason, _see(rule.shaping, subject, scope))
+        return Attempt(rule.name, item, "ignored", reason, _see(rule.selecting, subject, scope))
     reason = f"{verdict.status} at {format_time(verdict.occurred_at)}"
     return Attempt(rule.name, item, "matched", reason, _see(rule.shaping, subject, scope))
 

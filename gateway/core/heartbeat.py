@@ -33,6 +33,13 @@ def missed(deadline: datetime) -> Event:
     )
 
 
+def switched_off(at: datetime) -> Event:
+    """The end of a heartbeat that is not expected any more."""
+    return Event(
+        Status.UP, at, key=HEARTBEAT_KEY, message="heartbeats are not expected any more", rule=RULE
+    )
+
+
 def expired(key: str, resolve_at: datetime) -> Event:
     """The recovery that a rule's ``resolve_after`` promised for senders that never send one."""
     return Event(

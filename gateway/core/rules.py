@@ -82,6 +82,15 @@ class Rule:
         yield from self.shaping
 
     @property
+    def selecting(self) -> Iterator[Expression]:
+        """The expressions that decide whether there is an event, and of which status."""
+        if self.when is not None:
+            yield self.when
+        if isinstance(self.status, Lookup):
+            source = self.status.source
+            yield from source.expressions if isinstance(source, Template) else (source,)
+
+    @property
     def shaping(self) -> Iterator[Expression]:
         """The expressions that shape the event."""
         values: list[Value | None] = [self.key, self.message, self.occurred_at, self.event_id]

@@ -1,5 +1,6 @@
 """Opens the database, the same way for SQLite and PostgreSQL."""
 
+import importlib.util
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,8 @@ def open_engine(
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, lock_timeout, pool_size, mode="rwc" if create else "rw")
+    if importlib.util.find_spec("psycopg") is None:
+        raise GatewayError("PostgreSQL needs psycopg: pip install 'taco-gateway[postgres]'")
     return create_engine(
         parsed,
         pool_size=pool_size,

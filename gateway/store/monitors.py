@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from gateway.core.heartbeat import Heartbeat
-from gateway.core.model import Status
+from gateway.core.heartbeat import Heartbeat, switched_off
+from gateway.core.model import HEARTBEAT_KEY, Status
 from gateway.ids import new_id, new_token
 from gateway.store.engine import Store
+from gateway.store.ledger import Ledger, Observation
 from gateway.store.tables import (
     checks,
     deliveries,
@@ -145,6 +146,8 @@ def change(
             return None
         values["deadline"] = _deadline_after_change(row, values, now)
         values["revision"] = row.revision + 1
+        if values.get("heartbeat_interval", row.heartbeat_interval) is None:
+            _end_heartbeat(connection, monitor_id, now)
         changed = connection.execute(
             update(monitors).where(monitors.c.id == monitor_id).values(values).returning(monitors)
         ).one()
@@ -184,6 +187,15 @@ def _deadline_after_change(row: Row[Any], values: Mapping[str, Any], now: dateti
     if row.deadline is not None and row.last_heartbeat is not None:
         return _heartbeat(interval, grace).deadline(row.last_heartbeat)
     return row.deadline
+
+
+def _end_heartbeat(connection: Connection, monitor_id: str, now: datetime) -> None:
+    """Let a missed heartbeat be over: without an interval none will come to end it."""
+    ledger = Ledger(connection, [monitor_id])
+    ledger.load_signals([(monitor_id, HEARTBEAT_KEY)])
+    if ledger.status_of(monitor_id, HEARTBEAT_KEY) is Status.DOWN:
+        ledger.observe(Observation(ledger.monitors[monitor_id], switched_off(now), now))
+        ledger.flush()
 
 
 def _heartbeat(interval: int, grace: int) -> Heartbeat:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway.core.heartbeat import Heartbeat, expired, missed, sign_of_life
+from gateway.core.heartbeat import Heartbeat, expired, missed, sign_of_life, switched_off
 from gateway.core.model import HEARTBEAT_KEY, Status
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
@@ -22,6 +22,12 @@ def test_a_missed_heartbeat_happened_at_the_deadline() -> None:
 
 def test_a_sign_of_life_is_an_up_with_the_heartbeat_key() -> None:
     event = sign_of_life(NOON)
+
+    assert (event.status, event.occurred_at, event.key) == (Status.UP, NOON, HEARTBEAT_KEY)
+
+
+def test_a_heartbeat_that_is_switched_off_is_up() -> None:
+    event = switched_off(NOON)
 
     assert (event.status, event.occurred_at, event.key) == (Status.UP, NOON, HEARTBEAT_KEY)
 

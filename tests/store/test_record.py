@@ -17,6 +17,7 @@ from gateway.store import history, monitors
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.record import Entry, Recorded, StaleMonitor, record
+from gateway.store.sweep import sweep
 from gateway.store.teams import NewTeam
 
 
@@ -175,6 +176,19 @@ def test_heartbeats_of_a_batch_are_one_sign_of_life(store: Store, monitor: Monit
     assert after.deadline == at(30 + 300 + 60)
     assert after.status is Status.UP
     assert [c.key for c in checks(store, monitor)] == [HEARTBEAT_KEY]
+
+
+def test_switching_heartbeats_off_ends_a_missed_one(store: Store, monitor: Monitor) -> None:
+    record(store, [beat(monitor, 0)], NO_LIMIT)
+    sweep(store, at(1000))
+    assert reread(store, monitor).status is Status.DOWN
+
+    monitors.change(store, monitor.team_id, monitor.id, {"heartbeat_interval": None}, at(2000))
+
+    after = reread(store, monitor)
+    assert (after.status, after.deadline) == (Status.UP, None)
+    [incident] = incidents(store, monitor)
+    assert (incident.row.opened_at, incident.row.resolved_at) == (at(360), at(2000))
 
 
 def test_an_empty_batch_of_known_monitors_is_no_error(store: Store) -> None:

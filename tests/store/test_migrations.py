@@ -1,0 +1,116 @@
+"""The schema that migrations make, and how a database is told to be ready."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from gateway.core.errors import GatewayError, Unavailable
+from gateway.store.engine import Store, open_engine, ping
+from gateway.store.migrate import check_migrated, migrate, newest_revision
+from gateway.store.tables import metadata
+from gateway.vault import Vault
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Store:
+    url = f"sqlite:///{tmp_path / 'empty.db'}"
+    return Store(open_engine(url, create=True), Vault(bytes(32)))
+
+
+def test_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
+    with store.read() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_indexes_and_keys_are_those_of_the_code(store: Store, empty: Store) -> None:
+    """Alembic does not compare names of constraints, nor conditions of indexes."""
+    with empty.write() as connection:
+        metadata.create_all(connection)
+
+    assert schema(store) == schema(empty)
+
+
+def schema(store: Store) -> set[tuple[str, str]]:
+    query = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql NOTNULL"
+    with store.read() as connection:
+        return {
+            (row.name, "".join(row.sql.split()).replace('"', ""))
+            for row in connection.execute(text(query))
+        }
+
+
+def test_an_empty_database_is_not_ready(empty: Store) -> None:
+    with pytest.raises(Unavailable, match=r"schema is empty.*run 'taco migrate'") as told:
+        check_migrated(empty)
+    with pytest.raises(Unavailable):
+        ping(empty)
+
+    assert told.value.retry_after > 0
+    assert migrate(empty) == newest_revision()
+    check_migrated(empty)
+    ping(empty)
+
+
+def test_migrating_again_changes_nothing(store: Store) -> None:
+    before = schema(store)
+
+    assert migrate(store) == newest_revision()
+    assert schema(store) == before
+
+
+def test_two_gateways_that_start_at_once_migrate_in_turn(empty: Store) -> None:
+    done: list[str] = []
+    gate = threading.Barrier(2)
+
+    def work() -> None:
+        gate.wait()
+        done.append(migrate(empty))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert done == [newest_revision()] * 2
+
+
+def test_a_schema_of_another_release_is_named(store: Store) -> None:
+    with store.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'future'"))
+
+    with pytest.raises(Unavailable, match="schema is future, this release needs"):
+        check_migrated(store)
+
+
+def test_a_database_that_is_lost_is_not_replaced(tmp_path: Path) -> None:
+    lost = Store(open_engine(f"sqlite:///{tmp_path / 'lost.db'}"), Vault(bytes(32)))
+
+    with pytest.raises(Unavailable):
+        check_migrated(lost)
+    assert not (tmp_path / "lost.db").exists()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_memory_is_no_place(url: str) -> None:
+    with pytest.raises(GatewayError, match="needs a file"):
+        open_engine(url)
+
+
+def test_a_commit_survives_a_power_cut(store: Store) -> None:
+    with store.read() as connection:
+        found = {
+            name: connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+        tables = set(inspect(connection).get_table_names())
+
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert tables >= set(metadata.tables)
