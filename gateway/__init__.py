@@ -4,7 +4,13 @@ The names below are all that plugins import.
 """
 
 from gateway.bodies import Body, Unwrap
-from gateway.core.errors import MalformedPayload
+from gateway.core.errors import (
+    MalformedPayload,
+    SignatureMalformed,
+    SignatureMismatch,
+    SignatureMissing,
+    SignatureStale,
+)
 from gateway.core.model import Delivery, Outcome, Status
 from gateway.core.signatures import (
     AnyOf,
@@ -43,6 +49,10 @@ __all__ = [
     "Reply",
     "Scheme",
     "Segments",
+    "SignatureMalformed",
+    "SignatureMismatch",
+    "SignatureMissing",
+    "SignatureStale",
     "Status",
     "Timestamp",
     "Unsigned",

@@ -21,6 +21,8 @@ from gateway.vault import Vault
 
 _RETRY_AFTER = 2.0
 _POOL_TIMEOUT = 3
+_CACHE_KIB = 32 * 1024
+_CHECKPOINT_PAGES = 4000  # 16 MiB: copying back seldom costs less than copying often
 _LOCK_TIMEOUT = timedelta(seconds=5)
 
 
@@ -114,6 +116,9 @@ def _sqlite_engine(url: URL, lock_timeout: timedelta, pool_size: int, mode: str)
             "journal_mode=WAL",
             "synchronous=FULL",  # a commit survives a power cut: accepted means stored
             "foreign_keys=ON",
+            f"cache_size={-_CACHE_KIB}",
+            "temp_store=MEMORY",
+            f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
         record.info["file"] = _identity(path)
