@@ -12,6 +12,7 @@ from gateway.cli.monitors import monitors
 from gateway.cli.providers import providers
 from gateway.cli.rules import rules
 from gateway.cli.send import send
+from gateway.cli.tokens import tokens
 from gateway.config import Config
 from gateway.logs import configure_logging
 from gateway.providers import Providers
@@ -131,5 +132,5 @@ def config_check(settings: Settings, *, as_json: bool) -> None:
     click.echo(f"{settings.file or 'no file: all defaults'}: fine, {len(loaded)} providers")
 
 
-for command in (monitors, providers, rules, send):
+for command in (monitors, providers, rules, send, tokens):
     main.add_command(command)

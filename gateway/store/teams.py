@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import Insert, insert, select, update
 
 from gateway.ids import new_id, new_token
 from gateway.store.engine import Store
@@ -27,16 +27,41 @@ def ensure_first_team(store: Store, name: str, now: datetime) -> NewTeam | None:
             return None
         team = NewTeam(id=new_id(now), name=name, api_token=new_token())
         connection.execute(insert(teams).values(id=team.id, name=name, created_at=now))
-        connection.execute(
-            insert(api_tokens).values(
-                id=new_id(now),
-                team_id=team.id,
-                name="first token",
-                token_hash=hash_token(team.api_token),
-                created_at=now,
-            )
-        )
+        connection.execute(_new_token(team.id, "first token", team.api_token, now))
     return team
+
+
+def add_token(store: Store, team_id: str, name: str, now: datetime) -> str:
+    """Make one more API token of a team; shown this once."""
+    token = new_token()
+    with store.write() as connection:
+        connection.execute(_new_token(team_id, name, token, now))
+    return token
+
+
+def revoke_tokens(store: Store, team_id: str, name: str, now: datetime) -> int:
+    """Revoke a team's API tokens of this name, at once everywhere; returns how many."""
+    statement = (
+        update(api_tokens)
+        .where(
+            api_tokens.c.team_id == team_id,
+            api_tokens.c.name == name,
+            api_tokens.c.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )
+    with store.write() as connection:
+        return connection.execute(statement).rowcount
+
+
+def _new_token(team_id: str, name: str, token: str, now: datetime) -> Insert:
+    return insert(api_tokens).values(
+        id=new_id(now),
+        team_id=team_id,
+        name=name,
+        token_hash=hash_token(token),
+        created_at=now,
+    )
 
 
 def first_team(store: Store) -> str | None:

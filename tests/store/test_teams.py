@@ -58,3 +58,14 @@ def test_of_a_token_only_the_hash_is_kept(store: Store, team: NewTeam) -> None:
 
     assert team.api_token not in map(str, row)
     assert row.token_hash == hash_token(team.api_token)
+
+
+def test_more_tokens_can_be_made_and_revoked(store: Store, team: NewTeam) -> None:
+    token = teams.add_token(store, team.id, "ci", at(1))
+    assert teams.team_of_token(store, token) == team.id
+
+    assert teams.revoke_tokens(store, team.id, "ci", at(2)) == 1
+
+    assert teams.team_of_token(store, token) is None
+    assert teams.team_of_token(store, team.api_token) == team.id
+    assert teams.revoke_tokens(store, team.id, "ci", at(3)) == 0
