@@ -107,19 +107,25 @@ def _sqlite_engine(url: URL, lock_timeout: timedelta, pool_size: int, mode: str)
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
-    milliseconds = int(lock_timeout / timedelta(milliseconds=1))
+    _on_connect(engine, path, lock_timeout)
+    _on_begin(engine)
+    return engine
+
+
+def _on_connect(engine: Engine, path: Path, lock_timeout: timedelta) -> None:
+    pragmas = (
+        f"busy_timeout={int(lock_timeout / timedelta(milliseconds=1))}",
+        "journal_mode=WAL",
+        "synchronous=FULL",  # a commit survives a power cut: accepted means stored
+        "foreign_keys=ON",
+        f"cache_size={-_CACHE_KIB}",
+        "temp_store=MEMORY",
+        f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        for pragma in (
-            f"busy_timeout={milliseconds}",
-            "journal_mode=WAL",
-            "synchronous=FULL",  # a commit survives a power cut: accepted means stored
-            "foreign_keys=ON",
-            f"cache_size={-_CACHE_KIB}",
-            "temp_store=MEMORY",
-            f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
-        ):
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
         record.info["file"] = _identity(path)
 
@@ -129,14 +135,14 @@ def _sqlite_engine(url: URL, lock_timeout: timedelta, pool_size: int, mode: str)
         if record.info["file"] != _identity(path):
             raise DisconnectionError("the database file was moved or replaced")
 
+
+def _on_begin(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # Taking the write lock at once is what prevents lost updates: a transaction that
         # reads first and upgrades later works on a state that others have since changed.
         readonly = connection.get_execution_options().get("readonly", False)
         connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _to_json(value: Any) -> str:

@@ -12,55 +12,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table(
-        "checks",
-        sa.Column("id", sa.String(length=26), nullable=False),
-        sa.Column("monitor_id", sa.String(length=26), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("status", sa.String(length=8), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("metadata", sa.JSON(), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=True),
-        sa.Column("occurred_at", UtcDateTime(), nullable=False),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("late", sa.Boolean(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("delivery_id", sa.String(length=26), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_checks")),
-    )
-    op.create_index("ix_checks_monitor_id_id", "checks", ["monitor_id", "id"], unique=False)
-    op.create_table(
-        "deliveries",
-        sa.Column("id", sa.String(length=26), nullable=False),
-        sa.Column("monitor_id", sa.String(length=26), nullable=False),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("provider", sa.String(length=64), nullable=False),
-        sa.Column("outcome", sa.String(length=16), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("method", sa.String(length=8), nullable=False),
-        sa.Column("headers", sa.JSON(), nullable=False),
-        sa.Column("remote_address", sa.Text(), nullable=False),
-        sa.Column("body_size", sa.Integer(), nullable=False),
-        sa.Column("body_sha256", sa.String(length=64), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-    )
-    op.create_index("ix_deliveries_monitor_id_id", "deliveries", ["monitor_id", "id"], unique=False)
-    op.create_table(
-        "job_runs",
-        sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("slot", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_job_runs")),
-    )
-    op.create_table(
-        "seen_events",
-        sa.Column("monitor_id", sa.String(length=26), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("seen_at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("monitor_id", "event_id", name=op.f("pk_seen_events")),
-        sqlite_with_rowid=False,
-    )
+    _accounts()
+    _monitors()
+    _records()
+    _incidents()
+    _jobs()
+
+
+def _accounts() -> None:
     op.create_table(
         "teams",
         sa.Column("id", sa.String(length=26), nullable=False),
@@ -80,6 +39,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_api_tokens_token_hash")),
     )
+
+
+def _monitors() -> None:
     op.create_table(
         "monitors",
         sa.Column("id", sa.String(length=26), nullable=False),
@@ -119,30 +81,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_monitors_team_id_id", "monitors", ["team_id", "id"], unique=False)
     op.create_table(
-        "incidents",
-        sa.Column("id", sa.String(length=26), nullable=False),
-        sa.Column("monitor_id", sa.String(length=26), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("status", sa.String(length=8), nullable=False),
-        sa.Column("opened_at", UtcDateTime(), nullable=False),
-        sa.Column("resolved_at", UtcDateTime(), nullable=True),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["monitor_id"], ["monitors.id"], name=op.f("fk_incidents_monitor_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
-    )
-    op.create_index("ix_incidents_monitor_id_id", "incidents", ["monitor_id", "id"], unique=False)
-    op.create_index(
-        "uq_incidents_open",
-        "incidents",
-        ["monitor_id", "key"],
-        unique=True,
-        sqlite_where=sa.text("resolved_at IS NULL"),
-        postgresql_where=sa.text("resolved_at IS NULL"),
-    )
-    op.create_table(
         "signals",
         sa.Column("monitor_id", sa.String(length=26), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -167,6 +105,79 @@ def upgrade() -> None:
         sqlite_where=sa.text("resolve_at IS NOT NULL"),
         postgresql_where=sa.text("resolve_at IS NOT NULL"),
     )
+
+
+def _records() -> None:
+    op.create_table(
+        "checks",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("monitor_id", sa.String(length=26), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=True),
+        sa.Column("occurred_at", UtcDateTime(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.String(length=26), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checks")),
+    )
+    op.create_index("ix_checks_monitor_id_id", "checks", ["monitor_id", "id"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("monitor_id", sa.String(length=26), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("method", sa.String(length=8), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("remote_address", sa.Text(), nullable=False),
+        sa.Column("body_size", sa.Integer(), nullable=False),
+        sa.Column("body_sha256", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+    )
+    op.create_index("ix_deliveries_monitor_id_id", "deliveries", ["monitor_id", "id"], unique=False)
+    op.create_table(
+        "seen_events",
+        sa.Column("monitor_id", sa.String(length=26), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("monitor_id", "event_id", name=op.f("pk_seen_events")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _incidents() -> None:
+    op.create_table(
+        "incidents",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("monitor_id", sa.String(length=26), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("opened_at", UtcDateTime(), nullable=False),
+        sa.Column("resolved_at", UtcDateTime(), nullable=True),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["monitor_id"], ["monitors.id"], name=op.f("fk_incidents_monitor_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
+    )
+    op.create_index("ix_incidents_monitor_id_id", "incidents", ["monitor_id", "id"], unique=False)
+    op.create_index(
+        "uq_incidents_open",
+        "incidents",
+        ["monitor_id", "key"],
+        unique=True,
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    )
     op.create_table(
         "incident_events",
         sa.Column("id", sa.String(length=26), nullable=False),
@@ -185,6 +196,15 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_incident_events_incident_id_id", "incident_events", ["incident_id", "id"], unique=False
+    )
+
+
+def _jobs() -> None:
+    op.create_table(
+        "job_runs",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("slot", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_job_runs")),
     )
 
 
