@@ -65,9 +65,11 @@ class Workplace:
 def open_workplace(settings: Settings) -> Workplace:
     """Open everything; raises `GatewayError` with what to do where nothing is set up yet."""
     config = settings.load()
+    # Asked before anything is opened: that would make a data folder with a new key in it.
     if config.uses_sqlite and not database_file(config).exists():
         raise GatewayError(f"there is no database at {database_file(config)}: run 'taco up' first")
     store = open_store(config)
+    click.get_current_context().call_on_close(store.close)
     check_migrated(store)
     team = teams.first_team(store)
     if team is None:
@@ -113,12 +115,17 @@ def print_json(value: Any) -> None:
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table as wide as its contents; statuses are coloured on a terminal."""
-    lines = [list(headings), *[[" ".join(str(cell).split()) for cell in row] for row in rows]]
+    lines = [list(headings), *[[plain(str(cell)) for cell in row] for row in rows]]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     for number, line in enumerate(lines):
         *padded, last = zip(line, widths, strict=True)
         cells = [*(cell.ljust(width) for cell, width in padded), last[0]]
         click.echo("  ".join(_style(cell, heading=number == 0) for cell in cells))
+
+
+def plain(text: str) -> str:
+    """Text of strangers on one line, without what would command the terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
 def styled_status(status: str) -> str:

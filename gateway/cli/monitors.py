@@ -8,6 +8,7 @@ from gateway.cli.context import (
     Workplace,
     fail,
     open_workplace,
+    plain,
     print_json,
     print_table,
     reporting,
@@ -167,7 +168,8 @@ def _find(workplace: Workplace, wanted: str) -> Monitor:
 
 
 def _print_monitor(view: dict[str, object]) -> None:
-    click.echo(f"{click.style(str(view['name']), bold=True)}  {styled_status(str(view['status']))}")
+    name = click.style(plain(str(view["name"])), bold=True)
+    click.echo(f"{name}  {styled_status(str(view['status']))}")
     for label, key in (
         ("id", "id"),
         ("provider", "provider"),

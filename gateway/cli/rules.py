@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from gateway.app import open_providers, utc_now
-from gateway.cli.context import Settings, fail, print_json, reporting
+from gateway.cli.context import Settings, print_json, reporting
 from gateway.core.errors import GatewayError, SourceError
 from gateway.core.explanations import Explanation, explain
 from gateway.core.model import Delivery
@@ -17,10 +18,11 @@ from gateway.core.rules import RuleSet
 from gateway.core.times import format_time
 from gateway.examples import Example, differences
 from gateway.provider import Parse
-from gateway.providers import LoadedProvider, bundled
+from gateway.providers import LoadedProvider, Providers, bundled
 from gateway.rulefiles import RuleFile, load_rule_file
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_SUFFIXES = {".yaml", ".yml"}
 targets_argument = click.argument("targets", nargs=-1, metavar="[FILE or PROVIDER]...")
 
 
@@ -34,6 +36,52 @@ class Subject:
     parse: Parse
 
 
+class Workbench:
+    """Finds rules by file or provider; loads the providers when one is needed, and once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def providers(self) -> Providers:
+        """All providers; raises `SourceErrors`."""
+        return open_providers(self._settings.load())
+
+    def check(self, target: str) -> None:
+        """Raise `GatewayError` with all that is wrong with a file, or for no such provider."""
+        if _is_file(target):
+            _read(target)
+        else:
+            self._provider(target)
+
+    def subject(self, target: str) -> Subject:
+        """The rules of a file or provider; raises `GatewayError`."""
+        if not _is_file(target):
+            loaded = self._provider(target)
+            return Subject(target, loaded.rules, loaded.examples, loaded.parse)
+        file = _read(target)
+        if file.given & {"body", "signature"} or file.provider not in self.providers:
+            return Subject(target, file.rules, file.examples, file.body)
+        parse = self.providers.get(file.provider).parse
+        examples = tuple(each.parsed_by(parse) for each in file.examples)
+        return Subject(target, file.rules, examples, parse)
+
+    def subjects(self, targets: tuple[str, ...]) -> list[Subject]:
+        """The same for several; all providers if there are none."""
+        return [self.subject(target) for target in targets or self.providers.names]
+
+    def _provider(self, name: str) -> LoadedProvider:
+        if name not in self.providers:
+            hint = suggest(name, self.providers.names)
+            raise GatewayError(f"no file and no provider {name!r} ({hint})")
+        return self.providers.get(name)
+
+
+def _is_file(target: str) -> bool:
+    path = Path(target)
+    return path.suffix in _SUFFIXES or path.is_file()
+
+
 @click.group()
 def rules() -> None:
     """Check, test and explain rule files."""
@@ -43,13 +91,15 @@ def rules() -> None:
 @targets_argument
 @json_option
 @click.pass_obj
+@reporting
 def check(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None:
     """Check that rule files can be loaded; all known ones without arguments."""
     problems = []
+    workbench = Workbench(settings)
     names = targets or tuple(str(file) for file in _known_files(settings))
     for name in names:
         try:
-            _subject(settings, name)
+            workbench.check(name)
         except GatewayError as error:
             problems.append({"target": name, "error": str(error)})
     if as_json:
@@ -75,7 +125,7 @@ def test(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None
             "example": example.name,
             "differences": list(differences(example, subject.rules)),
         }
-        for subject in _subjects(settings, targets)
+        for subject in Workbench(settings).subjects(targets)
         for example in subject.examples
     ]
     failed = [result for result in results if result["differences"]]
@@ -116,7 +166,7 @@ def explain_(
     as_json: bool,
 ) -> None:
     """Say which rule decides about a payload, and why every other one does not."""
-    subject = _subject(settings, target)
+    subject = Workbench(settings).subject(target)
     if (payload_file is None) is (example_name is None):
         raise click.UsageError("give --payload or --example")
     if example_name is not None:
@@ -148,44 +198,17 @@ def find_example(examples: tuple[Example, ...], name: str) -> Example:
     raise GatewayError(f"no example {name!r} ({hint})")
 
 
-def _subjects(settings: Settings, targets: tuple[str, ...]) -> list[Subject]:
-    if targets:
-        return [_subject(settings, target) for target in targets]
-    loaded = open_providers(settings.load())
-    return [_of_provider(loaded.get(name)) for name in loaded.names]
-
-
-def _subject(settings: Settings, target: str) -> Subject:
-    path = Path(target)
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"cannot be read: {error}", source=target) from None
-        return _of_file(settings, load_rule_file(text, target))
-    loaded = open_providers(settings.load())
-    if target not in loaded:
-        fail(f"no file and no provider {target!r} ({suggest(target, loaded.names)})")
-    return _of_provider(loaded.get(target))
-
-
-def _of_provider(loaded: LoadedProvider) -> Subject:
-    return Subject(loaded.name, loaded.rules, loaded.examples, loaded.parse)
-
-
-def _of_file(settings: Settings, file: RuleFile) -> Subject:
-    """The rules of a file; a plugin, where its provider has one, may read bodies its own way."""
-    parse: Parse = file.body
-    if file.signature is None:
-        loaded = open_providers(settings.load())
-        parse = loaded.get(file.provider).parse if file.provider in loaded else parse
-    examples = tuple(example.parsed_by(parse) for example in file.examples)
-    return Subject(file.source, file.rules, examples, parse)
+def _read(target: str) -> RuleFile:
+    try:
+        text = Path(target).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"cannot be read: {error}", source=target) from None
+    return load_rule_file(text, target)
 
 
 def _known_files(settings: Settings) -> Iterator[Path]:
     for folder in (bundled("rules"), *settings.load().rules):
-        yield from sorted(folder.glob("*.yaml"))
+        yield from sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES)
 
 
 def _pairs(texts: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -66,21 +66,23 @@ def build_delivery(loaded: LoadedProvider, example: str, secret: str | None, url
 
 def post(url: str, delivery: Delivery) -> tuple[int, bytes]:
     """Send it; returns the HTTP status and the body of the answer."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in {"http", "https"}:
         raise GatewayError(f"{url!r} is not an http or https address")
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     query = urlencode({**dict(parse_qsl(parts.query)), **delivery.query})
     target = (parts.path or "/") + (f"?{query}" if query else "")
-    connection = connect(parts.hostname, parts.port, timeout=_TIMEOUT)
+    connection = connect(host, port, timeout=_TIMEOUT)
     try:
         connection.request(delivery.method, target, delivery.body, dict(delivery.headers))
         response = connection.getresponse()
         return response.status, response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise GatewayError(
-            f"no answer from {parts.hostname}:{parts.port or parts.scheme}: {error}"
-        ) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise GatewayError(f"no answer from {host}:{port or parts.scheme}: {error}") from None
     finally:
         connection.close()
 

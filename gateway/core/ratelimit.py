@@ -33,10 +33,12 @@ class Admission:
 def admit(state: datetime | None, limit: Limit, now: datetime) -> Admission:
     """Ask for one delivery; ``state`` is None at first, then what the last answer gave.
 
-    A refused delivery costs nothing: the state stays as it was.
+    A refused delivery costs nothing: the state stays as it was. A state further ahead than
+    it can get was made by a clock that has since been set back, and is cut.
     """
-    earliest = state if state is not None and state > now else now
+    latest = now + limit.spacing * limit.burst
+    earliest = now if state is None else min(max(state, now), latest)
     wait = earliest - now - limit.spacing * (limit.burst - 1)
     if wait > timedelta(0):
-        return Admission(allowed=False, state=state, retry_after=wait)
+        return Admission(allowed=False, state=earliest, retry_after=wait)
     return Admission(allowed=True, state=earliest + limit.spacing)

@@ -266,8 +266,9 @@ class Ledger:
         """Write everything; the caller commits."""
         run = partial(run_many, self._connection)
         run(_INSERT_CHECK, self._checks)
-        run(_INSERT_INCIDENT, list(self._opened.values()))
+        # The old ones first: of one signal only one incident can be open.
         run(_UPDATE_INCIDENT, list(self._moved.values()))
+        run(_INSERT_INCIDENT, list(self._opened.values()))
         run(_INSERT_INCIDENT_EVENT, self._timeline)
         run(
             upsert(self._connection.dialect.name, signals, ("monitor_id", "key")),

@@ -50,6 +50,15 @@ def test_what_was_not_used_long_ago_is_not_saved_up() -> None:
     assert admit(state, limit, late).allowed
 
 
+def test_a_clock_that_is_set_back_does_not_block_for_long() -> None:
+    limit = Limit(60, MINUTE, burst=2)
+    state = admit(None, limit, NOON + timedelta(hours=1)).state
+
+    refused = admit(state, limit, NOON)
+    assert refused.retry_after <= limit.spacing
+    assert admit(refused.state, limit, NOON + limit.spacing).allowed
+
+
 @given(
     st.lists(st.integers(0, 20_000), max_size=60),
     st.integers(1, 10),
