@@ -78,6 +78,11 @@ def _prose(text: str) -> str:
 # ---- providers
 
 
+def first_sentence(described: type) -> str:
+    """The first sentence of a class's docstring, on one line."""
+    return " ".join((described.__doc__ or "").split("\n\n")[0].split())
+
+
 def verified_by(scheme: Scheme) -> str:
     """A signature scheme in a few words."""
     match scheme:
@@ -97,7 +102,7 @@ def verified_by(scheme: Scheme) -> str:
         case Unsigned():
             return f"nothing: {scheme.reason}"
         case _:
-            raise TypeError(f"{type(scheme).__name__} has no description")
+            return first_sentence(type(scheme)).rstrip(".")
 
 
 def _providers(page: Page, _: str) -> str:

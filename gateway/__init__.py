@@ -3,8 +3,10 @@
 The names below are all that plugins import.
 """
 
+from gateway.asymmetric import Ed25519
 from gateway.bodies import Body, Unwrap
 from gateway.core.errors import (
+    DefinitionError,
     MalformedPayload,
     SignatureMalformed,
     SignatureMismatch,
@@ -26,9 +28,12 @@ from gateway.core.signatures import (
     Timestamp,
     Unsigned,
 )
+from gateway.fetching import Fetch
 from gateway.hookspecs import Register, hookimpl
 from gateway.payloads import is_form, parse_form, parse_json
 from gateway.provider import Credential, Provider, Reply
+from gateway.token_claims import FromCredential
+from gateway.tokens import Jwt
 
 __all__ = [
     "AnyOf",
@@ -37,9 +42,14 @@ __all__ = [
     "Body",
     "Credential",
     "Credentials",
+    "DefinitionError",
     "Delivery",
+    "Ed25519",
+    "Fetch",
+    "FromCredential",
     "HeaderEquals",
     "Hmac",
+    "Jwt",
     "MalformedPayload",
     "Outcome",
     "Pairs",

@@ -11,6 +11,7 @@ from falcon.asgi import App, Request, Response
 from gateway.admission import Buckets
 from gateway.config import Config
 from gateway.directory import Directory
+from gateway.fetching import Fetcher
 from gateway.intake import Intake
 from gateway.providers import Providers, load_providers
 from gateway.recorder import Recorder
@@ -61,7 +62,7 @@ def open_providers(config: Config) -> Providers:
     return load_providers(config.plugins, config.rules, redact=config.redact)
 
 
-def build_web(config: Config) -> App[Request, Response]:
+def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Response]:
     """The web application. Call it after the fork: it opens the database."""
     store = open_store(config)
     providers = open_providers(config)
@@ -70,7 +71,7 @@ def build_web(config: Config) -> App[Request, Response]:
         max_batch=config.recorder.max_batch,
         max_waiting=config.recorder.max_waiting,
     )
-    intake = build_intake(config, store, providers, recorder)
+    intake = build_intake(config, store, providers, recorder, fetcher or Fetcher())
     return create_app(
         intake=intake,
         recorder=recorder,
@@ -94,7 +95,9 @@ def build_web(config: Config) -> App[Request, Response]:
     )
 
 
-def build_intake(config: Config, store: Store, providers: Providers, recorder: Recorder) -> Intake:
+def build_intake(
+    config: Config, store: Store, providers: Providers, recorder: Recorder, fetcher: Fetcher
+) -> Intake:
     """The pipe, with its limits in memory."""
     lookups = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
 
@@ -109,6 +112,7 @@ def build_intake(config: Config, store: Store, providers: Providers, recorder: R
         senders=Buckets(config.limits.per_monitor.limit),
         strangers=Buckets(config.limits.unknown_tokens_per_address),
         refusals=Buckets(config.limits.refused_log_per_monitor),
+        fetcher=fetcher,
     )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from gateway.core.functions import encode_json
 from gateway.core.model import Delivery, Event, Outcome, Status
 from gateway.core.redaction import redact
 from gateway.directory import Directory
+from gateway.fetching import Fetcher
 from gateway.ids import new_id
 from gateway.providers import LoadedProvider, Providers, Reply
 from gateway.recorder import Recorder
@@ -95,6 +96,7 @@ class Intake:
         senders: Buckets,
         strangers: Buckets,
         refusals: Buckets,
+        fetcher: Fetcher,
     ) -> None:
         self._providers = providers
         self._directory = directory
@@ -102,16 +104,22 @@ class Intake:
         self._senders = senders
         self._strangers = strangers
         self._refusals = refusals
+        self._fetcher = fetcher
 
     async def receive(self, token: str, delivery: Delivery) -> Receipt:
-        """Take one delivery; returns after the commit. Raises `DeliveryError`, `Unavailable`."""
+        """Take one delivery; returns after the commit.
+
+        Raises `DeliveryError`, `MethodNotAllowed`, `Unavailable`.
+        """
         for _ in range(_ATTEMPTS):
             monitor = await self._resolve(token, delivery)
             self._admit("delivery", monitor, delivery)
             provider = None
             try:
                 provider = self._provider(monitor, delivery)
-                reading = read(provider, monitor.credentials, delivery)
+                completed = await self._fetch(provider, monitor, delivery)
+                reading = read(provider, monitor.credentials, completed)
+                await self._visit(reading, delivery)
                 recorded = await self._record(monitor, provider, delivery, reading)
             except StaleMonitor:
                 self._directory.forget(token)
@@ -163,6 +171,20 @@ class Intake:
         if monitor.provider == AUTO:
             return self._providers.detect(delivery)
         return self._providers.get(monitor.provider)
+
+    async def _fetch(
+        self, provider: LoadedProvider, monitor: Monitor, delivery: Delivery
+    ) -> Delivery:
+        """The delivery with all that its proof of origin refers to."""
+        wanted = provider.fetches(delivery, monitor.credentials)
+        if not wanted:
+            return delivery
+        fetched = await self._fetcher.fetch_all(wanted, delivery.received_at)
+        return replace(delivery, fetched=fetched)
+
+    async def _visit(self, reading: Reading, delivery: Delivery) -> None:
+        if reading.reply is not None and reading.reply.visit is not None:
+            await self._fetcher.fetch_all((reading.reply.visit,), delivery.received_at)
 
     async def _record(
         self, monitor: Monitor, provider: LoadedProvider, delivery: Delivery, reading: Reading
@@ -232,11 +254,13 @@ def read(
 ) -> Reading:
     """Handshake, verify, parse and map one delivery. Pure.
 
-    Raises `SignatureError`, `MalformedPayload`, or `DeliveryFailed` when a plugin raises.
+    Raises `SignatureError`, `MethodNotAllowed`, `MalformedPayload`, or `DeliveryFailed` when
+    a plugin raises.
     """
     reply = provider.handshake(delivery, credentials)
     if reply is not None:
         return Reading(Outcome.HANDSHAKE, reply=reply)
+    provider.check_method(delivery)
     provider.verify(delivery, credentials, delivery.received_at)
     payload = provider.parse(delivery)
     mapped = provider.rules.map(payload, delivery)

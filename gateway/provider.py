@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from gateway.core.errors import DefinitionError
 from gateway.core.model import Delivery, Outcome
 from gateway.core.signatures import Credentials, Scheme
+from gateway.fetching import Fetch
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,39}")
 
@@ -27,18 +28,32 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer that a provider insists on."""
+    """An HTTP answer that a provider insists on.
+
+    ``visit`` is an address to call before the answer is sent, as a sign of consent; when
+    that fails, the sender is asked to try again later.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    visit: Fetch | None = None
 
 
 Detect = Callable[[Delivery], bool]
 Parse = Callable[[Delivery], Any]
 Handshake = Callable[[Delivery, Credentials], Reply | None]
 Respond = Callable[[Outcome], Reply | None]
+Fetches = Callable[[Delivery, Credentials], tuple[Fetch, ...]]
+
+
+@runtime_checkable
+class FetchingScheme(Protocol):
+    """A signature scheme whose proof refers to something that must be got first."""
+
+    def fetches(self, delivery: Delivery, credentials: Credentials) -> tuple[Fetch, ...]:
+        """What `verify` expects in ``delivery.fetched``; none where there is no proof at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,9 @@ class Provider:
     verified, and returns None for everything else. ``reply`` gives the answer to an
     outcome where the usual one would not do. ``redact`` names payload paths that are
     never stored. ``answer_within`` is the sender's own patience in seconds. ``methods`` are
-    those of HTTP that carry deliveries.
+    those of HTTP that carry deliveries. ``fetches`` names what must be got before a
+    delivery can be verified; it is then in ``delivery.fetched``. It is asked only when
+    credentials are configured, and added to what the signature itself asks for.
 
     Raises `DefinitionError` for a provider that cannot work.
     """
@@ -69,6 +86,7 @@ class Provider:
     redact: tuple[str, ...] = ()
     answer_within: float = 10.0
     methods: tuple[str, ...] = ("POST",)
+    fetches: Fetches | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -83,7 +101,8 @@ class Provider:
             raise DefinitionError(
                 f"the signature of {self.name} is not a signature scheme",
                 field="signature",
-                hint="use Hmac, HeaderEquals, Bearer, Basic, QueryEquals, AnyOf or Unsigned",
+                hint="use Hmac, HeaderEquals, Bearer, Basic, QueryEquals, Ed25519, Jwt, AnyOf "
+                "or Unsigned",
             )
         self._complete_credentials()
 

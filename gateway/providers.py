@@ -11,11 +11,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway.core import signatures
-from gateway.core.errors import DeliveryFailed, GatewayError, SourceError, SourceErrors
+from gateway.core.errors import (
+    DeliveryFailed,
+    GatewayError,
+    MethodNotAllowed,
+    SourceError,
+    SourceErrors,
+)
 from gateway.core.model import Delivery, Outcome
 from gateway.core.nodes import suggest
 from gateway.core.rules import RuleSet
-from gateway.core.signatures import Credentials
+from gateway.core.signatures import AnyOf, Credentials, Scheme
+from gateway.fetching import Fetch
 from gateway.payloads import parse_body
 from gateway.plugin_loading import (
     load_entry_points,
@@ -23,7 +30,7 @@ from gateway.plugin_loading import (
     load_plugin_folder,
     load_rule_folder,
 )
-from gateway.provider import Credential, Provider, Reply
+from gateway.provider import Credential, Fetches, FetchingScheme, Provider, Reply
 from gateway.provider_layers import Definition, join, layer
 from gateway.rulefiles import Example
 
@@ -77,10 +84,25 @@ class LoadedProvider:
         detect = self.provider.detect
         return detect is not None and bool(self._call(detect, delivery))
 
+    def fetches(self, delivery: Delivery, credentials: Credentials) -> tuple[Fetch, ...]:
+        """What must be got before `handshake` and `verify`; nothing without credentials."""
+        current = signatures.configured(credentials)
+        if not current:
+            return ()
+        asking = [*_fetching(self.provider.signature), self.provider.fetches]
+        found = (self._call(each, delivery, current) for each in asking if each is not None)
+        return tuple(fetch for several in found for fetch in several)
+
     def handshake(self, delivery: Delivery, credentials: Credentials) -> Reply | None:
         """The answer to a challenge, None for every other delivery."""
         handshake = self.provider.handshake
         return None if handshake is None else self._call(handshake, delivery, credentials)
+
+    def check_method(self, delivery: Delivery) -> None:
+        """Raise `MethodNotAllowed` for a request that is no delivery of this provider."""
+        methods = self.provider.methods
+        if delivery.method not in methods:
+            raise MethodNotAllowed(f"{self.name} does not {delivery.method}", allowed=methods)
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:
         """Return if the delivery is authentic, or if no credential is configured.
@@ -145,6 +167,15 @@ class Providers:
         """
         claiming = next((each for each in self if each.detect(delivery)), None)
         return claiming or self.get(NATIVE)
+
+
+def _fetching(scheme: Scheme) -> Iterator[Fetches]:
+    """What asks for more, of the schemes in a scheme."""
+    if isinstance(scheme, AnyOf):
+        for each in scheme.schemes:
+            yield from _fetching(each)
+    elif isinstance(scheme, FetchingScheme):
+        yield scheme.fetches
 
 
 def bundled(kind: str) -> Path:

@@ -13,12 +13,12 @@ from gateway.core.nodes import Node, NodeError, NodeErrors
 from gateway.core.proofs import Scheme
 from gateway.core.rule_documents import compile_rules
 from gateway.core.rules import RuleSet
-from gateway.core.schemes import read_scheme
 from gateway.detection import Detect, read_detect
 from gateway.documents import Document, load_document
 from gateway.examples import Example, differences, read_example
 from gateway.handshakes import FixedReply, Recipe, read_recipes, read_reply
 from gateway.provider import Credential, Parse
+from gateway.scheme_types import read_scheme
 
 __all__ = ["Example", "RuleFile", "check_examples", "load_rule_file"]
 

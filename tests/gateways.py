@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +19,15 @@ from sqlalchemy import func, select
 from gateway.app import build_web, open_providers, open_store, utc_now
 from gateway.config import Config, load_config
 from gateway.core.model import Delivery
+from gateway.fetching import Fetcher
 from gateway.providers import LoadedProvider, Providers
+from gateway.public_https import Https
 from gateway.store import history, monitors, tables, teams
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.teams import NewTeam
-from gateway.testing import secret_for, signed
+from gateway.testing import credentials_for, secret_for, signed
+from gateway.testing import delivery as sample
 from gateway.vault import KEY_BYTES
 
 PUBLIC_URL = "https://status.example.com"
@@ -55,6 +58,7 @@ class Gateway:
     providers: Providers
     runner: asyncio.Runner
     conductor: ASGIConductor
+    fetcher: Fetcher
     serial: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -78,10 +82,11 @@ class Gateway:
         """A monitor with a secret that suits the provider, and the secret."""
         scheme = self.providers.get(provider).provider.signature
         secret = secret_for(scheme)
-        names = scheme.credential_names
-        return self.monitor(provider, credentials={names[0]: (secret,)}), secret
+        return self.monitor(provider, credentials=credentials_for(scheme, secret)), secret
 
     def deliver(self, monitor: Monitor, delivery: Delivery) -> Result:
+        for url, content in delivery.fetched.items():
+            self.fetcher.keep(url, content, delivery.received_at)
         return self.request(
             "POST",
             f"/webhooks/{monitor.token}",
@@ -143,11 +148,13 @@ def running(folder: Path, template: Path, settings: str = "") -> Iterator[Gatewa
     store = open_store(config)
     team = teams.ensure_first_team(store, "main", utc_now())
     assert team is not None
-    app = build_web(config)
+    # Nothing is allowed to be called; `Gateway.deliver` keeps what would be fetched.
+    fetcher = Fetcher(Https(resolve=lambda _: (), is_allowed=lambda _: False))
+    app = build_web(config, fetcher)
     conductor = ASGIConductor(_AsServed(app))
     with asyncio.Runner() as runner:
         runner.run(conductor.__aenter__())
-        yield Gateway(config, app, store, team, open_providers(config), runner, conductor)
+        yield Gateway(config, app, store, team, open_providers(config), runner, conductor, fetcher)
         runner.run(conductor.__aexit__(None, None, None))
     store.close()
 
@@ -159,6 +166,11 @@ def signed_for(
     *,
     now: datetime | None = None,
     headers: Mapping[str, str] | None = None,
+    url: str = "",
 ) -> Delivery:
-    """A delivery as the provider would send it at this moment."""
-    return signed(loaded.provider, body, secret, now or utc_now(), headers)
+    """A delivery as the provider would send it at this moment, to ``url`` where it signs that."""
+    now = now or utc_now()
+    if not url:
+        return signed(loaded.provider, body, secret, now, headers)
+    unsigned = replace(sample(body, now=now, headers=headers), url=url)
+    return loaded.provider.signature.sign(unsigned, secret, now)

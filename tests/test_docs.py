@@ -23,11 +23,11 @@ from gateway.config import load_config
 from gateway.core.errors import SourceError, SourceErrors
 from gateway.core.functions import ARITIES
 from gateway.core.rule_documents import RULE_KEYS
-from gateway.core.schemes import read_scheme
 from gateway.documents import load_document
 from gateway.hookspecs import PROJECT
 from gateway.plugin_loading import load_plugin_folder
 from gateway.rulefiles import KEYS, check_examples, load_rule_file
+from gateway.scheme_types import read_scheme
 from gateway.testing import NOW, delivery
 from gateway.web.errors import HTTP_STATUS
 
@@ -242,6 +242,9 @@ class TestCompleteness:
             (gateway.Hmac, "docs/plugins/signatures.md"),
             (gateway.Pairs, "docs/plugins/signatures.md"),
             (gateway.Timestamp, "docs/plugins/signatures.md"),
+            (gateway.Ed25519, "docs/plugins/signatures.md"),
+            (gateway.Jwt, "docs/plugins/signatures.md"),
+            (gateway.Fetch, "docs/plugins/reference.md"),
         ],
     )
     def test_fields(self, value: Any, name: str) -> None:

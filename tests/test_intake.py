@@ -30,6 +30,7 @@ from gateway.core.model import Delivery, Outcome, Status
 from gateway.core.ratelimit import Limit
 from gateway.core.signatures import Hmac, Unsigned
 from gateway.directory import Directory
+from gateway.fetching import Fetcher
 from gateway.ids import new_token
 from gateway.intake import HeartbeatReceipt, Intake, Receipt
 from gateway.provider import Provider, Reply
@@ -140,6 +141,7 @@ async def pipe(
         senders=Buckets(senders),
         strangers=Buckets(strangers),
         refusals=Buckets(refusals),
+        fetcher=Fetcher(),
     )
     recorder.start()
     try:

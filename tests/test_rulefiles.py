@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,26 @@ from gateway.core.explanations import explain
 from gateway.core.hmac_scheme import Hmac
 from gateway.core.model import Delivery
 from gateway.provider import Credential
+from gateway.providers import load_providers
 from gateway.rulefiles import RuleFile, check_examples, load_rule_file
 
 RULES = Path(__file__).parent.parent / "rules"
 BUNDLED = {path.stem: path for path in sorted(RULES.glob("*.yaml"))}
-LOADED = {
-    name: load_rule_file(path.read_text(encoding="utf-8"), f"rules/{path.name}")
-    for name, path in BUNDLED.items()
-}
+PROVIDERS = load_providers(entry_points=False)
+# No event of theirs tells of health, or none of them that it is over.
+NEVER = {"discord": {"up", "degraded", "down"}, "twilio": {"down"}}
+
+# Rules that stand in another file too are tried by the examples there.
+SHARED = {"dialog360": "whatsapp"}
+
+
+def bundled_file(name: str) -> RuleFile:
+    """A file as its provider sees it: examples are read as a plugin reads them."""
+    file = load_rule_file(BUNDLED[name].read_text(encoding="utf-8"), f"rules/{name}.yaml")
+    return replace(file, examples=PROVIDERS.get(name).examples)
+
+
+LOADED = {name: bundled_file(name) for name in BUNDLED}
 
 SMALLEST = """\
 provider: acme
@@ -57,8 +70,9 @@ def test_bundled_examples_reach_every_rule_and_status(name: str) -> None:
     statuses = {str(event.status) for each in mapped for event in each.events}
     decided = {rule for each in mapped for rule in each.rule.split(", ")}
 
-    assert {"up", "down"} <= statuses
-    assert decided - {""} == {rule.name for rule in rule_file.rules.rules}
+    assert {"up", "down"} - NEVER.get(name, set()) <= statuses
+    shared = LOADED[SHARED[name]].rules.rules if name in SHARED else ()
+    assert decided - {""} >= {rule.name for rule in rule_file.rules.rules if rule not in shared}
     # The native format refuses what it does not know instead of ignoring it.
     assert name == "native" or any(not each.events for each in mapped)
 

@@ -74,6 +74,19 @@ class RateLimited(DeliveryError):
         self.retry_after = retry_after
 
 
+class MethodNotAllowed(GatewayError):
+    """The provider does not send with this HTTP method, but with those ``allowed``.
+
+    It is no delivery, so nothing is logged.
+    """
+
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
 class DeliveryFailed(DeliveryError):
     """A plugin raised, or a record could not be written for a reason of its own."""
 

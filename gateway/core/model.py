@@ -61,7 +61,8 @@ class Delivery:
     """One HTTP request to a webhook URL, as it arrived.
 
     Header names are lower case. ``received_at`` is aware and UTC. ``url`` is the public
-    address that the sender called, query string included.
+    address that the sender called, query string included. ``fetched`` is what the proof
+    of origin refers to (certificates, key sets), by address; no sender can put it there.
     """
 
     body: bytes
@@ -71,6 +72,7 @@ class Delivery:
     method: str = "POST"
     url: str = ""
     remote_address: str = ""
+    fetched: Mapping[str, bytes] = field(default_factory=dict)
 
     def header(self, name: str) -> str | None:
         """The header of this name in any case, or None."""

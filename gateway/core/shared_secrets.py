@@ -43,7 +43,8 @@ class HeaderEquals:
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
         """Return if the header holds a current secret."""
-        _compare(present_header(delivery, self._headers).encode(), credentials, self.credential)
+        secrets = _current(credentials, self.credential)
+        _compare(present_header(delivery, self._headers).encode(), secrets, self.credential)
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
         """Add the header."""
@@ -67,7 +68,8 @@ class Bearer:
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
         """Return if the token is a current secret."""
-        _compare(_authorization(delivery, "Bearer").encode(), credentials, self.credential)
+        secrets = _current(credentials, self.credential)
+        _compare(_authorization(delivery, "Bearer").encode(), secrets, self.credential)
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
         """Add the ``Authorization`` header."""
@@ -93,12 +95,13 @@ class Basic:
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
         """Return if user and password are a current secret."""
+        secrets = _current(credentials, self.credential)
         text = _authorization(delivery, "Basic")
         try:
             given = binascii.a2b_base64(text, strict_mode=True)
         except ValueError:
             raise SignatureMalformed("authorization holds no base64") from None
-        _compare(given, credentials, self.credential)
+        _compare(given, secrets, self.credential)
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
         """Add the ``Authorization`` header."""
@@ -126,10 +129,11 @@ class QueryEquals:
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
         """Return if the parameter holds a current secret."""
+        secrets = _current(credentials, self.credential)
         given = delivery.query.get(self.parameter)
         if given is None:
             raise SignatureMissing(f"the parameter {self.parameter} is missing")
-        _compare(checked(given, self.parameter).encode(), credentials, self.credential)
+        _compare(checked(given, self.parameter).encode(), secrets, self.credential)
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
         """Add the parameter."""
@@ -143,9 +147,15 @@ def _authorization(delivery: Delivery, scheme: str) -> str:
     return rest.strip()
 
 
-def _compare(given: bytes, credentials: Credentials, name: str) -> None:
-    # No early end: how long it takes does not tell which of several secrets is near.
+def _current(credentials: Credentials, name: str) -> list[bytes]:
     secrets = [_bytes(secret) for secret in credentials.get(name, ()) if secret]
+    if not secrets:
+        raise SignatureMismatch(f"no usable {name} is configured")
+    return secrets
+
+
+def _compare(given: bytes, secrets: list[bytes], name: str) -> None:
+    # No early end: how long it takes does not tell which of several secrets is near.
     if not sum(hmac.compare_digest(given, secret) for secret in secrets):
         raise SignatureMismatch(f"no current {name} is what was sent")
 

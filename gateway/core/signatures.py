@@ -15,11 +15,12 @@ from gateway.core.errors import (
     SignatureMissing,
     SignatureStale,
 )
-from gateway.core.hmac_scheme import Hmac, Pairs, Timestamp
+from gateway.core.hmac_scheme import Hmac
 from gateway.core.model import Delivery
 from gateway.core.proofs import Credentials, Scheme
 from gateway.core.shared_secrets import Basic, Bearer, HeaderEquals, QueryEquals
 from gateway.core.signed_content import Segments
+from gateway.core.signed_headers import Pairs, Timestamp
 
 __all__ = [
     "AnyOf",
@@ -116,8 +117,13 @@ class AnyOf:
         raise min(errors, key=_distance)
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:
-        """Add the proof of the first scheme."""
-        return self.schemes[0].sign(delivery, secret, now)
+        """Add the proof of the first scheme that this secret suits."""
+        return self.scheme_for(secret).sign(delivery, secret, now)
+
+    def scheme_for(self, secret: str) -> Scheme:
+        """The first scheme that can use this text, else the first of all."""
+        suiting = (scheme for scheme in self.schemes if not scheme.problem(secret))
+        return next(suiting, self.schemes[0])
 
 
 def _distance(error: SignatureError) -> int:

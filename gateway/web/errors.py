@@ -10,7 +10,7 @@ import falcon
 import orjson
 from falcon.asgi import App, Request, Response, WebSocket
 
-from gateway.core.errors import GatewayError, RateLimited, Unavailable
+from gateway.core.errors import GatewayError, MethodNotAllowed, RateLimited, Unavailable
 from gateway.web.texts import negotiate, text_of
 
 _log = logging.getLogger(__name__)
@@ -87,6 +87,8 @@ class ErrorHandlers:
         body = self._body(error.code, req)
         if error.code in _EXPLAINED:
             body["details"] = {"reason": error.message, **error.details}
+        if isinstance(error, MethodNotAllowed):
+            resp.set_header("Allow", allow(error))
         if error.code in _CLOSING:
             resp.set_header("Connection", "close")
         _answer(resp, status, body, _retry_after(error))
@@ -133,6 +135,11 @@ def _retry_after(error: GatewayError) -> float | None:
     if isinstance(error, RateLimited | Unavailable):
         return error.retry_after
     return _RETRY_AFTER if error.code == "delivery_failed" else None
+
+
+def allow(error: MethodNotAllowed) -> str:
+    """The value of an ``Allow`` header."""
+    return ", ".join((*error.allowed, "OPTIONS"))
 
 
 def _answer(

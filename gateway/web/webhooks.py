@@ -9,9 +9,12 @@ import falcon
 import orjson
 from falcon.asgi import Request, Response
 
+from gateway.core.errors import MethodNotAllowed
 from gateway.core.model import Delivery
 from gateway.core.times import format_time
 from gateway.intake import Intake, Receipt
+from gateway.provider import Reply
+from gateway.web.errors import allow
 from gateway.web.requests import Networks, delivery_of, read_body
 
 Clock = Callable[[], datetime]
@@ -34,7 +37,7 @@ class Reception:
 
 
 class WebhookResource:
-    """``POST /webhooks/{token}``: a platform's own payload."""
+    """``/webhooks/{token}``: a platform's own payload, or its challenge."""
 
     def __init__(self, intake: Intake, reception: Reception) -> None:
         self._intake = intake
@@ -45,12 +48,26 @@ class WebhookResource:
         delivery = await self._reception.delivery(req)
         receipt = await self._intake.receive(token, delivery)
         if receipt.reply is not None:
-            resp.status = receipt.reply.status
-            resp.data = receipt.reply.body
-            resp.content_type = receipt.reply.content_type
+            _send(receipt.reply, resp)
             return
         resp.content_type = falcon.MEDIA_JSON
         resp.data = orjson.dumps(_answer(receipt))
+
+    async def on_get(self, req: Request, resp: Response, token: str) -> None:
+        """As ``on_post``, for challenges, and for providers that deliver so."""
+        await self.on_post(req, resp, token)
+
+    async def on_put(self, req: Request, resp: Response, token: str) -> None:
+        """As ``on_get``."""
+        await self.on_post(req, resp, token)
+
+    async def on_options(self, req: Request, resp: Response, token: str) -> None:
+        """As ``on_get``; for everybody else, which methods there are."""
+        try:
+            await self.on_post(req, resp, token)
+        except MethodNotAllowed as error:
+            resp.status = falcon.HTTP_204
+            resp.set_header("Allow", allow(error))
 
 
 class HeartbeatResource:
@@ -85,6 +102,15 @@ class HeartbeatResource:
     async def on_head(self, req: Request, resp: Response, token: str) -> None:
         """As ``on_get``, without a body."""
         await self.on_get(req, resp, token)
+
+
+def _send(reply: Reply, resp: Response) -> None:
+    resp.status = reply.status
+    resp.data = reply.body
+    resp.content_type = reply.content_type
+    for name, value in reply.headers.items():
+        # What a header cannot hold must not fail the answer.
+        resp.set_header(name, value.encode("latin-1", "replace").decode("latin-1"))
 
 
 def _answer(receipt: Receipt) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from gateways import Gateway, signed_for
+from gateways import PUBLIC_URL, Gateway, signed_for
 
 from gateway.core.times import parse_time
 
@@ -240,7 +240,8 @@ def test_detection_never_leads_around_the_secret(gateway: Gateway) -> None:
 
 
 METHODS = [
-    ("/webhooks/{token}", "POST, OPTIONS", ["GET", "HEAD", "PUT", "PATCH", "DELETE"]),
+    ("/webhooks/{token}", "POST, OPTIONS", ["GET", "PUT"]),
+    ("/webhooks/{token}", "GET, POST, PUT, OPTIONS", ["HEAD", "PATCH", "DELETE"]),
     ("/webhooks/{token}/heartbeat", "GET, POST, HEAD, OPTIONS", ["PUT", "PATCH", "DELETE"]),
     ("/monitors", "GET, POST, OPTIONS", ["PUT", "PATCH", "DELETE", "HEAD"]),
     ("/monitors/x", "GET, PATCH, DELETE, OPTIONS", ["PUT", "POST"]),
@@ -289,7 +290,8 @@ def test_every_provider_is_served_its_signed_examples(gateway: Gateway) -> None:
             continue
         monitor, secret = gateway.signed_monitor(loaded.name)
         for example in loaded.examples[:3]:
-            delivery = signed_for(loaded, example.body, secret, headers=example.headers)
+            url = f"{PUBLIC_URL}/webhooks/{monitor.token}"
+            delivery = signed_for(loaded, example.body, secret, headers=example.headers, url=url)
             answer = gateway.deliver(monitor, delivery)
             assert answer.status_code in {200, 204}, (loaded.name, example.name)
         assert {line[0] for line in gateway.log(monitor)} <= EXAMPLES_TAKEN | {"malformed"}
