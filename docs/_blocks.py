@@ -87,22 +87,25 @@ def verified_by(scheme: Scheme) -> str:
     """A signature scheme in a few words."""
     match scheme:
         case Hmac():
-            header = scheme.header if isinstance(scheme.header, str) else scheme.header[0]
             age = f", at most {scheme.tolerance} s old" if scheme.tolerance else ""
-            return f"HMAC-{scheme.algorithm.upper()} in `{header}`{age}"
+            words = f"HMAC-{scheme.algorithm.upper()} in `{_first(scheme.header)}`{age}"
         case HeaderEquals():
-            header = scheme.header if isinstance(scheme.header, str) else scheme.header[0]
-            return f"the secret in `{header}`"
+            words = f"the secret in `{_first(scheme.header)}`"
         case Bearer() | Basic():
-            return f"`Authorization: {type(scheme).__name__}`"
+            words = f"`Authorization: {type(scheme).__name__}`"
         case QueryEquals():
-            return f"the secret in `?{scheme.parameter}=`"
+            words = f"the secret in `?{scheme.parameter}=`"
         case AnyOf():
-            return ", or ".join(map(verified_by, scheme.schemes))
+            words = ", or ".join(map(verified_by, scheme.schemes))
         case Unsigned():
-            return f"nothing: {scheme.reason}"
+            words = f"nothing: {scheme.reason}"
         case _:
-            return first_sentence(type(scheme)).rstrip(".")
+            words = first_sentence(type(scheme)).rstrip(".")
+    return words
+
+
+def _first(header: str | tuple[str, ...]) -> str:
+    return header if isinstance(header, str) else header[0]
 
 
 def _providers(page: Page, _: str) -> str:

@@ -53,7 +53,8 @@ class _Token(NamedTuple):
 class Jwt:
     """A signed token (JWT) that claims what it must.
 
-    It is in ``header``, with or without ``Bearer``, signed by one of ``algorithms``. The keys are the set at ``jwks_url``; without one, ``credential`` is the shared key.
+    It is in ``header``, with or without ``Bearer``, signed by one of ``algorithms``. The
+    keys are the set at ``jwks_url``; without one, ``credential`` is the shared key.
     ``issuer`` is the claim ``iss`` and ``audience`` names the credential that ``aud`` must
     equal; a key set needs both, for it signs for others too. ``claims`` are further claims
     that the token must have, ``a|b`` being the first of both that it has.
