@@ -23,9 +23,9 @@ class Ed25519:
     """An Ed25519 signature of the sender.
 
     RFC 8032, over the raw body or over ``signed``. The credential is the sender's public
-    key, in ``key_encoding`` after ``key_prefix``. All else is as in `Hmac`. `sign` needs the private key that belongs to it: its 32 bytes
-    in the same encoding, after ``private_prefix``. Raises `DefinitionError` if the scheme
-    cannot work.
+    key, in ``key_encoding`` after ``key_prefix``. All else is as in `Hmac`. `sign` needs
+    the private key that belongs to it: its 32 bytes in the same encoding, after
+    ``private_prefix``. Raises `DefinitionError` if the scheme cannot work.
     """
 
     header: str | tuple[str, ...]
