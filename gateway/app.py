@@ -19,11 +19,11 @@ from gateway.store import monitors
 from gateway.store.engine import Store, open_engine
 from gateway.store.migrate import check_migrated
 from gateway.store.monitors import Monitor
-from gateway.store.record import record
 from gateway.vault import Vault, decode_key, load_or_make_key
 from gateway.web.api import Management
 from gateway.web.application import create_app
 from gateway.web.webhooks import Reception
+from gateway.writing import in_loop, in_thread
 
 # Readers that serve requests while the writer thread records.
 _LOOKUP_THREADS = 4
@@ -66,8 +66,9 @@ def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Re
     """The web application. Call it after the fork: it opens the database."""
     store = open_store(config)
     providers = open_providers(config)
+    writer = in_loop if config.uses_sqlite else in_thread
     recorder = Recorder(
-        partial(record, store, limit=config.limits.per_monitor.limit),
+        writer(store, config.limits.per_monitor.limit),
         max_batch=config.recorder.max_batch,
         max_waiting=config.recorder.max_waiting,
     )

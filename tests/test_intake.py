@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,9 @@ from gateway.recorder import Recorder
 from gateway.store import history, monitors
 from gateway.store.engine import Store, open_engine
 from gateway.store.monitors import Draft, Monitor
-from gateway.store.record import record
 from gateway.store.teams import NewTeam
 from gateway.testing import NOW, delivery, signed
+from gateway.writing import in_loop
 
 UP = b'{"status": "up"}'
 PLENTY = Limit(1_000_000, timedelta(hours=1), burst=1_000_000)
@@ -124,7 +123,7 @@ async def pipe(
     restless: bool = False,
 ) -> AsyncIterator[Pipe]:
     """An intake on ``store``; ``restless`` changes each monitor right after it was read."""
-    recorder = Recorder(partial(record, store, limit=exact), max_batch=10, max_waiting=10)
+    recorder = Recorder(in_loop(store, exact), max_batch=10, max_waiting=10)
     asked: list[str] = []
 
     async def find(token: str) -> Monitor | None:

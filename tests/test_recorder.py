@@ -31,7 +31,10 @@ class Ledger:
     started: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     open: threading.Event = field(default_factory=threading.Event)
 
-    def write(self, entries: Sequence[Entry]) -> list[Result]:
+    async def write(self, entries: Sequence[Entry]) -> list[Result]:
+        return await asyncio.to_thread(self.wait_and_write, entries)
+
+    def wait_and_write(self, entries: Sequence[Entry]) -> list[Result]:
         self.started.release()
         assert self.open.wait(10)
         names = [each.monitor_id for each in entries]

@@ -22,7 +22,8 @@ from gateway.vault import Vault
 _RETRY_AFTER = 2.0
 _POOL_TIMEOUT = 3
 _CACHE_KIB = 32 * 1024
-_CHECKPOINT_PAGES = 4000  # 16 MiB: copying back seldom costs less than copying often
+_CHECKPOINT_PAGES = 4000
+_STATEMENTS = 256  # kept prepared for each connection; see the sizes in bulk.py
 _LOCK_TIMEOUT = timedelta(seconds=5)
 
 
@@ -36,8 +37,25 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning."""
-        with database_errors(), self.engine.begin() as connection:
-            yield connection
+        transaction = self.begin()
+        try:
+            with database_errors():
+                yield transaction.connection
+        except BaseException:
+            transaction.roll_back()
+            raise
+        transaction.commit()
+
+    def begin(self) -> "Transaction":
+        """Begin what `write` begins, for a caller who ends it elsewhere."""
+        with database_errors():
+            connection = self.engine.connect()
+            try:
+                connection.begin()
+            except BaseException:
+                connection.close()
+                raise
+        return Transaction(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -48,6 +66,23 @@ class Store:
     def close(self) -> None:
         """Give all connections back to the system."""
         self.engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One that has begun. Either way of ending it gives the connection back."""
+
+    connection: Connection
+
+    def commit(self) -> None:
+        """Make it last. Raises `Unavailable`, with nothing stored."""
+        with database_errors(), self.connection:
+            self.connection.commit()
+
+    def roll_back(self) -> None:
+        """Undo it."""
+        with database_errors():
+            self.connection.close()
 
 
 @contextmanager
@@ -95,7 +130,11 @@ def _sqlite_engine(url: URL, lock_timeout: timedelta, pool_size: int, mode: str)
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
-            f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+            f"{path.as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
         )
 
     engine = create_engine(

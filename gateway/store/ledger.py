@@ -5,44 +5,67 @@ pure ``decide``, and flush it before they commit.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from operator import attrgetter
 
-from sqlalchemy import (
-    Connection,
-    TextualSelect,
-    bindparam,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection
 
 from gateway.core.model import Change, Event, Signal, Status, Transition, roll_up
 from gateway.core.status import decide
 from gateway.ids import new_id
-from gateway.store.bulk import run_many
-from gateway.store.dialect import upsert
+from gateway.store.bulk import Insert, Row, Select, Update, read_rows, write_rows
 from gateway.store.tables import checks, incident_events, incidents, monitors, signals
 
-_LOCKED_COLUMNS = (
-    monitors.c.id,
-    monitors.c.revision,
-    monitors.c.active,
-    monitors.c.status,
-    monitors.c.status_since,
-    monitors.c.signals_up,
-    monitors.c.signals_degraded,
-    monitors.c.signals_down,
-    monitors.c.heartbeat_interval,
-    monitors.c.heartbeat_grace,
-    monitors.c.last_heartbeat,
-    monitors.c.deadline,
-    monitors.c.rate_state,
-)
-_KEPT_COLUMNS = (
+
+@dataclass(slots=True)
+class LockedMonitor:
+    """The columns of a monitor row that folding events reads and writes."""
+
+    id: str
+    status: Status
+    status_since: datetime
+    signals_up: int
+    signals_degraded: int
+    signals_down: int
+    last_heartbeat: datetime | None
+    deadline: datetime | None
+    rate_state: datetime | None
+    revision: int
+    active: bool
+    heartbeat_interval: int | None
+    heartbeat_grace: int
+
+    def move(self, before: Status, after: Status, at: datetime) -> None:
+        """Count one signal under its new status and roll the monitor up."""
+        if before is after:
+            return
+        if before is not Status.PENDING:
+            self._count(before, -1)
+        self._count(after, +1)
+        counts = {
+            Status.UP: self.signals_up,
+            Status.DEGRADED: self.signals_degraded,
+            Status.DOWN: self.signals_down,
+        }
+        status = roll_up(status for status, count in counts.items() if count)
+        if status is not self.status:
+            self.status, self.status_since = status, at
+
+    def _count(self, status: Status, step: int) -> None:
+        name = _COUNTERS[status]
+        setattr(self, name, getattr(self, name) + step)
+
+
+_COUNTERS = {
+    Status.UP: "signals_up",
+    Status.DEGRADED: "signals_degraded",
+    Status.DOWN: "signals_down",
+}
+_READ = tuple(field.name for field in fields(LockedMonitor))
+_KEPT = (
+    "id",
     "status",
     "status_since",
     "signals_up",
@@ -52,68 +75,43 @@ _KEPT_COLUMNS = (
     "deadline",
     "rate_state",
 )
-_INSERT_CHECK = insert(checks)
-_INSERT_INCIDENT = insert(incidents)
-_INSERT_INCIDENT_EVENT = insert(incident_events)
-_UPDATE_MONITOR = (
-    update(monitors)
-    .where(monitors.c.id == bindparam("_id"))
-    .values({name: bindparam(name) for name in _KEPT_COLUMNS})
-)
-_UPDATE_INCIDENT = (
-    update(incidents)
-    .where(incidents.c.id == bindparam("_id"))
-    .values({name: bindparam(name) for name in ("status", "resolved_at")})
-)
+_LOCK_MONITORS = Select(monitors, _READ, key=("id",), lock=True)
+_UPDATE_MONITORS = Update(monitors, _KEPT)
+_monitor_row = attrgetter(*_KEPT)
 
 
 @dataclass(slots=True)
-class LockedMonitor:
-    """The part of a monitor row that folding events reads and writes."""
+class _Incident:
+    """An incident row that this transaction makes."""
 
     id: str
-    revision: int
-    active: bool
+    monitor_id: str
+    key: str
     status: Status
-    status_since: datetime
-    counts: dict[Status, int]
-    heartbeat_interval: int | None
-    heartbeat_grace: int
-    last_heartbeat: datetime | None
-    deadline: datetime | None
-    rate_state: datetime | None
-
-    def move(self, before: Status, after: Status, at: datetime) -> None:
-        """Count one signal under its new status and roll the monitor up."""
-        if before is after:
-            return
-        if before is not Status.PENDING:
-            self.counts[before] -= 1
-        self.counts[after] += 1
-        status = roll_up(status for status, count in self.counts.items() if count)
-        if status is not self.status:
-            self.status, self.status_since = status, at
-
-    def row(self) -> dict[str, Any]:
-        """The values to write back."""
-        return {
-            "_id": self.id,
-            "status": self.status,
-            "status_since": self.status_since,
-            "signals_up": self.counts[Status.UP],
-            "signals_degraded": self.counts[Status.DEGRADED],
-            "signals_down": self.counts[Status.DOWN],
-            "last_heartbeat": self.last_heartbeat,
-            "deadline": self.deadline,
-            "rate_state": self.rate_state,
-        }
+    opened_at: datetime
+    resolved_at: datetime | None
+    rule: str
+    message: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _KnownSignal:
     signal: Signal
     incident_id: str | None
     message: str
+
+
+_SIGNAL_STATE = tuple(field.name for field in fields(Signal))
+_SIGNAL = ("monitor_id", "key", *_SIGNAL_STATE, "incident_id", "message")
+_READ_SIGNALS = Select(signals, _SIGNAL, key=("monitor_id", "key"))
+_PUT_SIGNALS = Insert(signals, _SIGNAL, replace=("monitor_id", "key"))
+_INSERT_CHECKS = Insert(checks, tuple(checks.c.keys()))
+_INCIDENT = tuple(field.name for field in fields(_Incident))
+_INSERT_INCIDENTS = Insert(incidents, _INCIDENT)
+_UPDATE_INCIDENTS = Update(incidents, ("id", "status", "resolved_at"))
+_INSERT_INCIDENT_EVENTS = Insert(incident_events, tuple(incident_events.c.keys()))
+_signal_state = attrgetter(*_SIGNAL_STATE)
+_incident_row = attrgetter(*_INCIDENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,31 +131,17 @@ class Ledger:
         self._connection = connection
         self.monitors = _lock(connection, monitor_ids)
         self._signals: dict[tuple[str, str], _KnownSignal] = {}
-        self._touched: dict[tuple[str, str], None] = {}
-        self._checks: list[dict[str, Any]] = []
-        self._opened: dict[str, dict[str, Any]] = {}
-        self._moved: dict[str, dict[str, Any]] = {}
-        self._timeline: list[dict[str, Any]] = []
+        self._touched: set[tuple[str, str]] = set()
+        self._checks: list[Row] = []
+        self._opened: dict[str, _Incident] = {}
+        self._moved: dict[str, tuple[Status, datetime | None]] = {}
+        self._timeline: list[Row] = []
 
     def load_signals(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Read the signals of these (monitor id, key) pairs; absent ones stay absent."""
-        pairs = sorted(set(wanted))
-        if not pairs:
-            return
-        names = {f"m{n}": pair[0] for n, pair in enumerate(pairs)}
-        names |= {f"k{n}": pair[1] for n, pair in enumerate(pairs)}
-        for row in self._connection.execute(_select_signals(len(pairs)), names):
-            self._signals[row.monitor_id, row.key] = _KnownSignal(
-                Signal(
-                    status=Status(row.status),
-                    since=row.since,
-                    occurred_at=row.occurred_at,
-                    event_id=row.event_id,
-                    resolve_at=row.resolve_at,
-                ),
-                row.incident_id,
-                row.message,
-            )
+        for row in read_rows(self._connection, _READ_SIGNALS, set(wanted)):
+            monitor_id, key, *state, incident_id, message = row
+            self._signals[monitor_id, key] = _KnownSignal(Signal(*state), incident_id, message)
 
     def status_of(self, monitor_id: str, key: str) -> Status:
         """The status of a loaded signal, pending when there is none."""
@@ -188,7 +172,7 @@ class Ledger:
                 incident_id, observation, decision.transition, check_id
             )
         self._signals[place] = _KnownSignal(decision.signal, incident_id, event.message)
-        self._touched[place] = None
+        self._touched.add(place)
         monitor.move(before, event.status, event.occurred_at)
         return True
 
@@ -196,20 +180,20 @@ class Ledger:
         event = observation.event
         check_id = new_id(observation.received_at)
         self._checks.append(
-            {
-                "id": check_id,
-                "monitor_id": observation.monitor.id,
-                "key": event.key,
-                "status": event.status,
-                "message": event.message,
-                "metadata": event.metadata,
-                "event_id": event.event_id,
-                "occurred_at": event.occurred_at,
-                "received_at": observation.received_at,
-                "late": late,
-                "rule": event.rule,
-                "delivery_id": observation.delivery_id,
-            }
+            (
+                check_id,
+                observation.monitor.id,
+                event.key,
+                event.status,
+                event.message,
+                event.metadata,
+                event.event_id,
+                event.occurred_at,
+                observation.received_at,
+                late,
+                event.rule,
+                observation.delivery_id,
+            )
         )
         return check_id
 
@@ -223,117 +207,60 @@ class Ledger:
         event = observation.event
         if transition.change is Change.OPENED:
             incident_id = new_id(observation.received_at)
-            self._opened[incident_id] = {
-                "id": incident_id,
-                "monitor_id": observation.monitor.id,
-                "key": event.key,
-                "status": event.status,
-                "opened_at": transition.at,
-                "resolved_at": None,
-                "rule": event.rule,
-                "message": event.message,
-            }
+            self._opened[incident_id] = _Incident(
+                id=incident_id,
+                monitor_id=observation.monitor.id,
+                key=event.key,
+                status=event.status,
+                opened_at=transition.at,
+                resolved_at=None,
+                rule=event.rule,
+                message=event.message,
+            )
         if incident_id is None:
             raise RuntimeError(f"signal {event.key!r} is not up, yet has no incident")
         self._update_incident(incident_id, transition)
         self._timeline.append(
-            {
-                "id": new_id(observation.received_at),
-                "incident_id": incident_id,
-                "change": transition.change,
-                "status_before": transition.before,
-                "status_after": transition.after,
-                "at": transition.at,
-                "message": event.message,
-                "rule": event.rule,
-                "check_id": check_id,
-            }
+            (
+                new_id(observation.received_at),
+                incident_id,
+                transition.change,
+                transition.before,
+                transition.after,
+                transition.at,
+                event.message,
+                event.rule,
+                check_id,
+            )
         )
         return None if transition.change is Change.RESOLVED else incident_id
 
     def _update_incident(self, incident_id: str, transition: Transition) -> None:
         resolved = transition.change is Change.RESOLVED
-        values: dict[str, Any] = {
-            "status": transition.before if resolved else transition.after,
-            "resolved_at": transition.at if resolved else None,
-        }
-        if incident_id in self._opened:
-            self._opened[incident_id].update(values)
+        status = transition.before if resolved else transition.after
+        resolved_at = transition.at if resolved else None
+        if opened := self._opened.get(incident_id):
+            opened.status, opened.resolved_at = status, resolved_at
         else:
-            self._moved.setdefault(incident_id, {"_id": incident_id}).update(values)
+            self._moved[incident_id] = status, resolved_at
 
     def flush(self) -> None:
         """Write everything; the caller commits."""
-        run = partial(run_many, self._connection)
-        run(_INSERT_CHECK, self._checks)
+        write = partial(write_rows, self._connection)
+        write(_INSERT_CHECKS, self._checks)
         # The old ones first: of one signal only one incident can be open.
-        run(_UPDATE_INCIDENT, list(self._moved.values()))
-        run(_INSERT_INCIDENT, list(self._opened.values()))
-        run(_INSERT_INCIDENT_EVENT, self._timeline)
-        run(
-            upsert(self._connection.dialect.name, signals, ("monitor_id", "key")),
-            [self._signal_row(place) for place in self._touched],
-        )
-        run(_UPDATE_MONITOR, [monitor.row() for monitor in self.monitors.values()])
+        write(_UPDATE_INCIDENTS, [(key, *state) for key, state in self._moved.items()])
+        write(_INSERT_INCIDENTS, [_incident_row(each) for each in self._opened.values()])
+        write(_INSERT_INCIDENT_EVENTS, self._timeline)
+        write(_PUT_SIGNALS, [self._signal_row(place) for place in sorted(self._touched)])
+        write(_UPDATE_MONITORS, [_monitor_row(each) for each in self.monitors.values()])
 
-    def _signal_row(self, place: tuple[str, str]) -> dict[str, Any]:
+    def _signal_row(self, place: tuple[str, str]) -> Row:
         known = self._signals[place]
-        return {
-            "monitor_id": place[0],
-            "key": place[1],
-            "status": known.signal.status,
-            "since": known.signal.since,
-            "occurred_at": known.signal.occurred_at,
-            "event_id": known.signal.event_id,
-            "message": known.message,
-            "resolve_at": known.signal.resolve_at,
-            "incident_id": known.incident_id,
-        }
-
-
-@cache
-def _select_signals(count: int) -> TextualSelect:
-    """The signals of ``count`` places, bound as ``m0``, ``k0``, ``m1``, ...
-
-    A join, because SQLite reads the whole table for ``(monitor_id, key) IN (VALUES ...)``.
-    In text, because SQLAlchemy compiles a list of values anew each time.
-    """
-    places = ", ".join(f"(:m{number}, :k{number})" for number in range(count))
-    columns = ", ".join(f"signals.{column.name}" for column in signals.columns)
-    return text(
-        f"WITH wanted (monitor_id, key) AS (VALUES {places}) "  # noqa: S608 - our own names
-        f"SELECT {columns} FROM wanted JOIN signals "
-        "ON signals.monitor_id = wanted.monitor_id AND signals.key = wanted.key"
-    ).columns(*signals.columns)
+        return *place, *_signal_state(known.signal), known.incident_id, known.message
 
 
 def _lock(connection: Connection, monitor_ids: Iterable[str]) -> dict[str, LockedMonitor]:
-    # Always in the order of the ids: two transactions cannot wait for each other.
-    ids = sorted(set(monitor_ids))
-    query = (
-        select(*_LOCKED_COLUMNS)
-        .where(monitors.c.id.in_(ids))
-        .order_by(monitors.c.id)
-        .with_for_update()
-    )
-    return {row.id: _locked_monitor(row) for row in connection.execute(query)}
-
-
-def _locked_monitor(row: Any) -> LockedMonitor:
-    return LockedMonitor(
-        id=row.id,
-        revision=row.revision,
-        active=row.active,
-        status=Status(row.status),
-        status_since=row.status_since,
-        counts={
-            Status.UP: row.signals_up,
-            Status.DEGRADED: row.signals_degraded,
-            Status.DOWN: row.signals_down,
-        },
-        heartbeat_interval=row.heartbeat_interval,
-        heartbeat_grace=row.heartbeat_grace,
-        last_heartbeat=row.last_heartbeat,
-        deadline=row.deadline,
-        rate_state=row.rate_state,
-    )
+    ids = {(monitor_id,) for monitor_id in monitor_ids}
+    locked = (LockedMonitor(*row) for row in read_rows(connection, _LOCK_MONITORS, ids))
+    return {monitor.id: monitor for monitor in locked}
