@@ -19,7 +19,7 @@ from docs._generate import ROOT, Page
 from gateway import hookspecs, payloads
 from gateway.cli import main as taco
 from gateway.config import ENVIRONMENT, Config, Section
-from gateway.core import bounds, expressions, rule_documents, rules, syntax
+from gateway.core import bounds, expressions, rules, syntax, written_rules
 from gateway.core.errors import GatewayError
 from gateway.core.functions import ARITIES
 from gateway.core.rules import Lookup, Rule
@@ -272,7 +272,7 @@ def _functions(_: Page, __: str) -> str:
 def _bounds(_: Page, __: str) -> str:
     limits: Mapping[str, object] = {
         "Rule file": f"{MAX_SIZE // 1024} KiB, {MAX_DEPTH} levels",
-        "Rules of a file": rule_documents.MAX_RULES,
+        "Rules of a file": written_rules.MAX_RULES,
         "Expression": f"{syntax.MAX_LENGTH} characters, {syntax.MAX_NODES} parts, "
         f"{syntax.MAX_DEPTH} levels",
         "What an expression can make of a payload": f"{syntax.MAX_GROWTH} times its size",

@@ -22,6 +22,7 @@ from gateway.core.model import Delivery, Outcome
 from gateway.core.nodes import suggest
 from gateway.core.rules import RuleSet
 from gateway.core.signatures import AnyOf, Credentials, Scheme
+from gateway.core.written_rules import WrittenRules
 from gateway.fetching import Fetch
 from gateway.payloads import parse_body
 from gateway.plugin_loading import (
@@ -49,6 +50,7 @@ NATIVE = "native"
 
 _PACKAGE = Path(__file__).parent
 _NOTHING: Mapping[str, tuple[str, ...]] = {}
+_NONE_WRITTEN = WrittenRules()
 
 T = TypeVar("T")
 
@@ -57,7 +59,8 @@ T = TypeVar("T")
 class LoadedProvider:
     """A provider, its rules and where it was defined.
 
-    ``also_redact`` are the operator's paths beside those of the provider.
+    ``also_redact`` are the operator's paths beside those of the provider. ``written`` are
+    its rules as another provider's file can reuse them.
 
     The methods call the provider's own code. Whatever that raises by accident comes out
     as `DeliveryFailed`, so that the sender tries again later.
@@ -68,6 +71,7 @@ class LoadedProvider:
     examples: tuple[Example, ...]
     origin: str
     also_redact: tuple[str, ...] = ()
+    written: WrittenRules = _NONE_WRITTEN
 
     @property
     def name(self) -> str:
@@ -151,6 +155,11 @@ class Providers:
         """The names, sorted."""
         return tuple(sorted(self._loaded))
 
+    @property
+    def written(self) -> Mapping[str, WrittenRules]:
+        """The rules of each as other files can reuse them."""
+        return {name: each.written for name, each in self._loaded.items()}
+
     def get(self, name: str) -> LoadedProvider:
         """The provider of this name. Raises `DeliveryFailed` if it is not loaded (any more)."""
         try:
@@ -222,7 +231,7 @@ def load_providers(
 
 def _loaded(definition: Definition, redact: tuple[str, ...]) -> LoadedProvider:
     provider, file = definition.provider, definition.rule_file
-    loaded = LoadedProvider(provider, file.rules, (), definition.origin, redact)
+    loaded = LoadedProvider(provider, definition.rules, (), definition.origin, redact, file.written)
     # A plugin may read a body in a way that the rule file alone does not know.
     examples = tuple(example.parsed_by(loaded.parse) for example in file.examples)
     return replace(loaded, examples=examples)

@@ -50,7 +50,7 @@ class Workbench:
     def check(self, target: str) -> None:
         """Raise `GatewayError` with all that is wrong with a file, or for no such provider."""
         if _is_file(target):
-            _read(target)
+            self._rules(_read(target))
         else:
             self._provider(target)
 
@@ -60,15 +60,22 @@ class Workbench:
             loaded = self._provider(target)
             return Subject(target, loaded.rules, loaded.examples, loaded.parse)
         file = _read(target)
+        rules = self._rules(file)
         if file.given & {"body", "signature"} or file.provider not in self.providers:
-            return Subject(target, file.rules, file.examples, file.body)
+            return Subject(target, rules, file.examples, file.body)
         parse = self.providers.get(file.provider).parse
         examples = tuple(each.parsed_by(parse) for each in file.examples)
-        return Subject(target, file.rules, examples, parse)
+        return Subject(target, rules, examples, parse)
 
     def subjects(self, targets: tuple[str, ...]) -> list[Subject]:
         """The same for several; all providers if there are none."""
         return [self.subject(target) for target in targets or self.providers.names]
+
+    def _rules(self, file: RuleFile) -> RuleSet:
+        if not file.written.reuses:
+            return file.rules()
+        # What stands in the file counts, also where it is loaded as a provider already.
+        return file.rules({**self.providers.written, file.provider: file.written})
 
     def _provider(self, name: str) -> LoadedProvider:
         if name not in self.providers:
