@@ -24,6 +24,7 @@ from gateway.core.rules import RuleSet
 from gateway.core.signatures import AnyOf, Credentials, Scheme
 from gateway.core.written_rules import WrittenRules
 from gateway.fetching import Fetch
+from gateway.known_answers import KnownAnswer
 from gateway.payloads import parse_body
 from gateway.plugin_loading import (
     load_entry_points,
@@ -72,6 +73,7 @@ class LoadedProvider:
     origin: str
     also_redact: tuple[str, ...] = ()
     written: WrittenRules = _NONE_WRITTEN
+    known_answers: tuple[KnownAnswer, ...] = ()
 
     @property
     def name(self) -> str:
@@ -231,7 +233,15 @@ def load_providers(
 
 def _loaded(definition: Definition, redact: tuple[str, ...]) -> LoadedProvider:
     provider, file = definition.provider, definition.rule_file
-    loaded = LoadedProvider(provider, definition.rules, (), definition.origin, redact, file.written)
+    loaded = LoadedProvider(
+        provider=provider,
+        rules=definition.rules,
+        examples=(),
+        origin=definition.origin,
+        also_redact=redact,
+        written=file.written,
+        known_answers=file.known_answers,
+    )
     # A plugin may read a body in a way that the rule file alone does not know.
     examples = tuple(example.parsed_by(loaded.parse) for example in file.examples)
     return replace(loaded, examples=examples)

@@ -18,6 +18,7 @@ from gateway.detection import Detect, read_detect
 from gateway.documents import Document, load_document
 from gateway.examples import Example, differences, read_example
 from gateway.handshakes import FixedReply, Recipe, read_recipes, read_reply
+from gateway.known_answers import KnownAnswer, read_known_answer
 from gateway.provider import Credential, Parse
 from gateway.scheme_types import read_scheme
 
@@ -37,6 +38,7 @@ KEYS = (
     "redact",
     "answer_within",
     "examples",
+    "known_answers",
 )
 """The keys of a rule file beside ``defaults`` and ``rules``."""
 
@@ -68,6 +70,7 @@ class RuleFile:
     answer_within: timedelta
     written: WrittenRules
     examples: tuple[Example, ...]
+    known_answers: tuple[KnownAnswer, ...]
     document: Document
 
     @property
@@ -122,6 +125,7 @@ def load_rule_file(text: str, source: str) -> RuleFile:
         examples=_each(
             parts.get("examples"), partial(read_example, parse=_parser(parts, body)), errors
         ),
+        known_answers=_each(parts.get("known_answers"), read_known_answer, errors),
         document=document,
     )
     if errors:

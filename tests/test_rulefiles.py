@@ -288,6 +288,56 @@ def test_examples_that_do_not_hold(example: str, expect: str, failures: list[str
     assert [str(failure) for failure in found] == [f"x.yaml:10:5: {one}" for one in failures]
 
 
+class TestKnownAnswers:
+    FILE = """\
+provider: acme
+signature: {type: hmac, header: X-Acme}
+rules: [{name: any, status: up}]
+known_answers:
+  - credentials: {secret: [old, s3cret]}
+    headers: {X-Acme: 59ef9c2aa1ed0ef4f6df83e4aa1c7a7b}
+    url: https://acme.example/?a=b
+    query: {c: d}
+    at: "2026-01-20T10:30:00Z"
+    fetched: {"https://acme.example/key": text}
+    body: "{}"
+"""
+
+    def test_read(self) -> None:
+        (answer,) = load_rule_file(self.FILE, "acme.yaml").known_answers
+
+        assert answer.name == "known answer 0"
+        assert answer.credentials == {"secret": ("old", "s3cret")}
+        assert answer.delivery == Delivery(
+            body=b"{}",
+            headers={"x-acme": "59ef9c2aa1ed0ef4f6df83e4aa1c7a7b"},
+            received_at=datetime(2026, 1, 20, 10, 30, tzinfo=UTC),
+            query={"a": "b", "c": "d"},
+            url="https://acme.example/?a=b",
+            fetched={"https://acme.example/key": b"text"},
+        )
+
+    @pytest.mark.parametrize(
+        ("old", "new", "error"),
+        [
+            ("[old, s3cret]", "[]", "5:27: the list is empty"),
+            ("{secret: [old, s3cret]}", "{}", "5:18: no credential is given, and so nothing is"),
+            (
+                "credentials: {secret: [old, s3cret]}",
+                "method: PUT",
+                "5:5: 'credentials' is missing",
+            ),
+            ('"2026-01-20T10:30:00Z"', "never", "9:9: expected a time, as text or in seconds"),
+            ("at:", "when:", "9:5: unknown key 'when'"),
+        ],
+    )
+    def test_written_wrongly(self, old: str, new: str, error: str) -> None:
+        with pytest.raises(SourceErrors) as raised:
+            load_rule_file(self.FILE.replace(old, new), "acme.yaml")
+
+        assert str(raised.value).startswith(f"acme.yaml:{error}")
+
+
 class TestRulesOfOthers:
     """Rules that stand in one file for two providers."""
 
