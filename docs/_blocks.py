@@ -23,16 +23,7 @@ from gateway.core import bounds, expressions, rules, syntax, written_rules
 from gateway.core.errors import GatewayError
 from gateway.core.functions import ARITIES
 from gateway.core.rules import Lookup, Rule
-from gateway.core.signatures import (
-    AnyOf,
-    Basic,
-    Bearer,
-    HeaderEquals,
-    Hmac,
-    QueryEquals,
-    Scheme,
-    Unsigned,
-)
+from gateway.descriptions import verified_by
 from gateway.documents import MAX_DEPTH, MAX_SIZE, load_document
 from gateway.providers import Providers, load_providers
 from gateway.web.errors import HTTP_STATUS
@@ -76,36 +67,6 @@ def _prose(text: str) -> str:
 
 
 # ---- providers
-
-
-def first_sentence(described: type) -> str:
-    """The first sentence of a class's docstring, on one line."""
-    return " ".join((described.__doc__ or "").split("\n\n")[0].split())
-
-
-def verified_by(scheme: Scheme) -> str:
-    """A signature scheme in a few words."""
-    match scheme:
-        case Hmac():
-            age = f", at most {scheme.tolerance} s old" if scheme.tolerance else ""
-            words = f"HMAC-{scheme.algorithm.upper()} in `{_first(scheme.header)}`{age}"
-        case HeaderEquals():
-            words = f"the secret in `{_first(scheme.header)}`"
-        case Bearer() | Basic():
-            words = f"`Authorization: {type(scheme).__name__}`"
-        case QueryEquals():
-            words = f"the secret in `?{scheme.parameter}=`"
-        case AnyOf():
-            words = ", or ".join(map(verified_by, scheme.schemes))
-        case Unsigned():
-            words = f"nothing: {scheme.reason}"
-        case _:
-            words = first_sentence(type(scheme)).rstrip(".")
-    return words
-
-
-def _first(header: str | tuple[str, ...]) -> str:
-    return header if isinstance(header, str) else header[0]
 
 
 def _providers(page: Page, _: str) -> str:

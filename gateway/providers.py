@@ -21,7 +21,7 @@ from gateway.core.errors import (
 from gateway.core.model import Delivery, Outcome
 from gateway.core.nodes import suggest
 from gateway.core.rules import RuleSet
-from gateway.core.signatures import AnyOf, Credentials, Scheme
+from gateway.core.signatures import Credentials
 from gateway.core.written_rules import WrittenRules
 from gateway.fetching import Fetch
 from gateway.known_answers import KnownAnswer
@@ -95,8 +95,13 @@ class LoadedProvider:
         current = signatures.configured(credentials)
         if not current:
             return ()
-        asking = [*_fetching(self.provider.signature), self.provider.fetches]
-        found = (self._call(each, delivery, current) for each in asking if each is not None)
+        schemes = signatures.alternatives(self.provider.signature)
+        asking: list[Fetches] = [
+            each.fetches for each in schemes if isinstance(each, FetchingScheme)
+        ]
+        if self.provider.fetches is not None:
+            asking.append(self.provider.fetches)
+        found = (self._call(each, delivery, current) for each in asking)
         return tuple(fetch for several in found for fetch in several)
 
     def handshake(self, delivery: Delivery, credentials: Credentials) -> Reply | None:
@@ -178,15 +183,6 @@ class Providers:
         """
         claiming = next((each for each in self if each.detect(delivery)), None)
         return claiming or self.get(NATIVE)
-
-
-def _fetching(scheme: Scheme) -> Iterator[Fetches]:
-    """What asks for more, of the schemes in a scheme."""
-    if isinstance(scheme, AnyOf):
-        for each in scheme.schemes:
-            yield from _fetching(each)
-    elif isinstance(scheme, FetchingScheme):
-        yield scheme.fetches
 
 
 def bundled(kind: str) -> Path:

@@ -24,7 +24,7 @@ from gateway.core.errors import (
     SignatureStale,
 )
 from gateway.core.model import Delivery
-from gateway.core.signatures import AnyOf, Credentials, Scheme
+from gateway.core.signatures import AnyOf, Credentials, Scheme, alternatives
 from gateway.known_answers import KnownAnswer
 from gateway.provider import Provider
 
@@ -121,7 +121,7 @@ def signature_cases(provider: Provider) -> Iterator[SignatureCase]:
     yield SignatureCase(
         "a secret that nothing uses", provider, plain, {"none": ("x",)}, SignatureMismatch
     )
-    for scheme in filter(_can_sign, _ways(provider.signature)):
+    for scheme in filter(_can_sign, alternatives(provider.signature)):
         yield from _cases(provider, scheme)
 
 
@@ -195,7 +195,9 @@ def _known_cases(provider: Provider, answer: KnownAnswer) -> Iterator[SignatureC
     yield case("missing", replace(bare, body=b"{}"), SignatureMissing)
     unreadable = _unreadable_body(right) if is_in_body else _unreadable(bare, right)
     yield case("malformed", unreadable, SignatureMalformed)
-    scheme = next((each for each in _ways(provider.signature) if not answer.problem(each)), None)
+    scheme = next(
+        (each for each in alternatives(provider.signature) if not answer.problem(each)), None
+    )
     if scheme is not None and _covers_body(scheme, right):
         yield case("tampered", replace(right, body=_tampered(right.body)), SignatureMismatch)
     if getattr(scheme, "tolerance", None) is not None:
@@ -241,15 +243,9 @@ def _alike(one: str, other: str) -> bool:
     return (one.isdigit(), one.isupper()) == (other.isdigit(), other.isupper())
 
 
-def _ways(scheme: Scheme) -> Iterator[Scheme]:
-    if isinstance(scheme, AnyOf):
-        for each in scheme.schemes:
-            yield from _ways(each)
-    elif scheme.credential_names:
-        yield scheme
-
-
 def _can_sign(scheme: Scheme) -> bool:
+    if not scheme.credential_names:
+        return False
     try:
         scheme.sign(delivery(), secret_for(scheme), NOW)
     except DefinitionError:

@@ -18,6 +18,8 @@ from gateway.core.errors import (
 from gateway.core.model import Delivery
 from gateway.core.proofs import Credentials, checked, header_names, present_header
 
+BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"'
+
 _AUTHORIZATION = ("authorization",)
 
 
@@ -78,9 +80,17 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Basic:
-    """``Authorization: Basic``; the secret is ``user:password``."""
+    """``Authorization: Basic``; the secret is ``user:password``.
+
+    Many senders give it only when asked for it.
+    """
 
     credential: str = "secret"
+
+    @property
+    def challenge(self) -> str:
+        """https://www.rfc-editor.org/rfc/rfc7617#section-2."""
+        return BASIC_CHALLENGE
 
     @property
     def credential_names(self) -> tuple[str, ...]:
