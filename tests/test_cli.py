@@ -716,6 +716,15 @@ class TestSend:
         assert sent == {"status": 200, "body": {"success": True}}
         assert "x-hub-signature-256" not in receiver.got[0].headers
 
+    def test_a_refusal_of_what_was_not_signed_says_so(self, taco: Taco, receiver: Receiver) -> None:
+        receiver.status = 401
+
+        unsigned = taco("send", "github", "1", "--to", receiver.url)
+        signed = taco("send", "github", "1", "--to", receiver.url, "--secret", "x")
+
+        assert unsigned.stderr == "nothing was signed: give --secret\n"
+        assert signed.stderr == ""
+
     @pytest.mark.parametrize("status", [300, 401, 404, 503])
     def test_an_answer_that_is_no_success(
         self, taco: Taco, receiver: Receiver, status: int

@@ -1,5 +1,7 @@
 """``taco monitors``: make, list and look into monitors."""
 
+import re
+
 import click
 
 from gateway.app import utc_now
@@ -30,6 +32,7 @@ from gateway.web.views import (
     signal_view,
 )
 
+_CAPITAL = re.compile("[A-Z]")
 _PAGE = 200
 _SHOWN = 10
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -222,6 +225,6 @@ def _section(view: dict[str, object], name: str, columns: tuple[str, ...]) -> No
         return
     click.echo(f"\n{name}")
     print_table(
-        [column.upper() for column in columns],
+        [_CAPITAL.sub(r" \g<0>", column).upper() for column in columns],
         [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows],
     )

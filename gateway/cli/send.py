@@ -1,6 +1,7 @@
 """``taco send``: posts an example the way its provider would, signature and all."""
 
 import http.client
+from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import click
@@ -50,6 +51,8 @@ def send(
     else:
         click.secho(f"{status} ", fg="green" if status < _OK else "red", nl=False)
         click.echo(body.decode("utf-8", "replace"))
+        if status == HTTPStatus.UNAUTHORIZED and secret is None:
+            click.secho("nothing was signed: give --secret", fg="yellow", err=True)
     if status >= _OK:
         raise SystemExit(1)
 

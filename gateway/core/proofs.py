@@ -38,6 +38,18 @@ class Scheme(Protocol):
         """Why this text cannot be a secret of the scheme; empty if it can."""
 
 
+class OneCredential:
+    """What schemes with one credential have in common; its name is their ``credential``."""
+
+    __slots__ = ()
+    credential: str
+
+    @property
+    def credential_names(self) -> tuple[str, ...]:
+        """The one credential, whose values are keys or secrets."""
+        return (self.credential,)
+
+
 @runtime_checkable
 class Challenging(Protocol):
     """A scheme whose senders wait for a 401 that asks for the proof before they give it."""
