@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.core.errors import DeliveryFailed
 from gateway.core.hmac_scheme import Hmac
 from gateway.core.model import Outcome
 from gateway.core.proofs import Scheme
@@ -70,7 +71,10 @@ def _credential(credential: Credential, scheme: Scheme) -> dict[str, Any]:
 
 def _answer(loaded: LoadedProvider) -> dict[str, Any] | None:
     """What a stored delivery is answered with, None for the usual JSON."""
-    reply = loaded.reply(Outcome.RECORDED)
+    try:
+        reply = loaded.reply(Outcome.RECORDED)
+    except DeliveryFailed:  # then the usual one is given
+        reply = None
     if reply is None:
         return None
     body = reply.body.decode("utf-8", "replace")
