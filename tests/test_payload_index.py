@@ -132,6 +132,9 @@ ARGUED = {
     ),
 }
 
+# What nobody can tell by its looks: a shape that has been retired, cut down to two fields.
+UNRECOGNIZABLE = {"circleci/legacy-v1-build-failed-minimal.json"}
+
 ROOT = Path(__file__).parent.parent
 PAYLOADS = Path(os.environ.get("TACO_PAYLOADS") or ROOT.parent / "shared" / "payloads")
 RECEIVED_AT = datetime(2100, 1, 1, tzinfo=UTC)
@@ -208,9 +211,8 @@ def test_another_key_is_argued_on_the_page(name: str) -> None:
 
 @needs_payloads
 @each_entry
-def test_real_deliveries_are_claimed_by_no_other(entry: Any) -> None:
+def test_real_deliveries_are_claimed_by_their_provider_alone(entry: Any) -> None:
     real = delivery(entry)
-
     claimed = [each.name for each in PROVIDERS if each.detect(real)]
 
-    assert set(claimed) <= {provider_of(entry)}
+    assert claimed == ([] if entry["file"] in UNRECOGNIZABLE else [provider_of(entry)])
