@@ -19,20 +19,11 @@ from docs._generate import ROOT, Page
 from gateway import hookspecs, payloads
 from gateway.cli import main as taco
 from gateway.config import ENVIRONMENT, Config, Section
-from gateway.core import bounds, expressions, rule_documents, rules, syntax
+from gateway.core import bounds, expressions, rules, syntax, written_rules
 from gateway.core.errors import GatewayError
 from gateway.core.functions import ARITIES
 from gateway.core.rules import Lookup, Rule
-from gateway.core.signatures import (
-    AnyOf,
-    Basic,
-    Bearer,
-    HeaderEquals,
-    Hmac,
-    QueryEquals,
-    Scheme,
-    Unsigned,
-)
+from gateway.descriptions import verified_by
 from gateway.documents import MAX_DEPTH, MAX_SIZE, load_document
 from gateway.providers import Providers, load_providers
 from gateway.web.errors import HTTP_STATUS
@@ -76,36 +67,6 @@ def _prose(text: str) -> str:
 
 
 # ---- providers
-
-
-def first_sentence(described: type) -> str:
-    """The first sentence of a class's docstring, on one line."""
-    return " ".join((described.__doc__ or "").split("\n\n")[0].split())
-
-
-def verified_by(scheme: Scheme) -> str:
-    """A signature scheme in a few words."""
-    match scheme:
-        case Hmac():
-            age = f", at most {scheme.tolerance} s old" if scheme.tolerance else ""
-            words = f"HMAC-{scheme.algorithm.upper()} in `{_first(scheme.header)}`{age}"
-        case HeaderEquals():
-            words = f"the secret in `{_first(scheme.header)}`"
-        case Bearer() | Basic():
-            words = f"`Authorization: {type(scheme).__name__}`"
-        case QueryEquals():
-            words = f"the secret in `?{scheme.parameter}=`"
-        case AnyOf():
-            words = ", or ".join(map(verified_by, scheme.schemes))
-        case Unsigned():
-            words = f"nothing: {scheme.reason}"
-        case _:
-            words = first_sentence(type(scheme)).rstrip(".")
-    return words
-
-
-def _first(header: str | tuple[str, ...]) -> str:
-    return header if isinstance(header, str) else header[0]
 
 
 def _providers(page: Page, _: str) -> str:
@@ -272,7 +233,7 @@ def _functions(_: Page, __: str) -> str:
 def _bounds(_: Page, __: str) -> str:
     limits: Mapping[str, object] = {
         "Rule file": f"{MAX_SIZE // 1024} KiB, {MAX_DEPTH} levels",
-        "Rules of a file": rule_documents.MAX_RULES,
+        "Rules of a file": written_rules.MAX_RULES,
         "Expression": f"{syntax.MAX_LENGTH} characters, {syntax.MAX_NODES} parts, "
         f"{syntax.MAX_DEPTH} levels",
         "What an expression can make of a payload": f"{syntax.MAX_GROWTH} times its size",

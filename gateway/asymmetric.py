@@ -1,7 +1,7 @@
 """Ed25519: the sender signs with a key that it keeps, and everybody may know the other one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from functools import partial
 
@@ -12,14 +12,14 @@ from gateway.core.encodings import ENCODINGS, decode_secret, encode_signature
 from gateway.core.errors import DefinitionError, SignatureMismatch
 from gateway.core.model import Delivery
 from gateway.core.proofs import Credentials
-from gateway.core.signed_headers import Pairs, Signed, SignedHeader, Timestamp, check_word
+from gateway.core.signed_headers import SignedScheme, check_word
 
 _KEY_SIZE = 32
 _SIGNATURE_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Ed25519:
+class Ed25519(SignedScheme):
     """An Ed25519 signature of the sender.
 
     RFC 8032, over the raw body or over ``signed``. The credential is the sender's public
@@ -28,41 +28,15 @@ class Ed25519:
     ``private_prefix``. Raises `DefinitionError` if the scheme cannot work.
     """
 
-    header: str | tuple[str, ...]
-    signed: Signed = "{body}"
-    encoding: str = "hex"
-    prefix: str = ""
-    prefix_optional: bool = False
-    list: Pairs | None = None
-    timestamp: Timestamp | None = None
-    tolerance: int | None = None
+    _: KW_ONLY
     key_encoding: str = "hex"
     key_prefix: str = ""
     private_prefix: str = ""
     credential: str = "public_key"
-    _place: SignedHeader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_word("key_encoding", self.key_encoding, ENCODINGS)
-        if not self.credential:
-            raise DefinitionError("no credential is named", field="credential")
-        place = SignedHeader(
-            header=self.header,
-            size=_SIGNATURE_SIZE,
-            signed=self.signed,
-            encoding=self.encoding,
-            prefix=self.prefix,
-            prefix_optional=self.prefix_optional,
-            list=self.list,
-            timestamp=self.timestamp,
-            tolerance=self.tolerance,
-        )
-        object.__setattr__(self, "_place", place)
-
-    @property
-    def credential_names(self) -> tuple[str, ...]:
-        """The one credential whose values are public keys."""
-        return (self.credential,)
+        self._find_place(_SIGNATURE_SIZE)
 
     def problem(self, secret: str) -> str:
         """Why this text cannot be a public key; empty if it can."""

@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from gateway.core.errors import RequestError
 from gateway.core.nodes import suggest
-from gateway.core.signatures import problem
+from gateway.credentials import Given, problems, problems_for_any
 from gateway.intake import AUTO
 from gateway.providers import Providers
 from gateway.store.monitors import Draft
@@ -101,6 +101,11 @@ class _Fields(_Request):
             return dict(self.credentials)
         return {**self.credentials, _SECRET: self.webhook_secret}
 
+    def field_of(self, credential: str) -> str:
+        """The field in which a credential was given, or can be."""
+        is_short = credential == _SECRET and self.webhook_secret is not None
+        return "webhookSecret" if is_short else f"credentials.{credential}"
+
 
 class NewMonitor(_Fields):
     """The body of ``POST /monitors``."""
@@ -124,7 +129,7 @@ def draft_of(
     A ``heartbeatInterval`` that is left out is ``default_interval``, null switches it off.
     """
     request = _validated(NewMonitor, fields)
-    _check_provider(request.provider, request.all_credentials, providers)
+    _check_provider(request, request.provider, request.all_credentials, providers)
     named = "heartbeat_interval" in request.model_fields_set
     interval = request.heartbeat_interval if named else default_interval
     grace = request.heartbeat_grace
@@ -158,9 +163,9 @@ def changes_of(
             raise _wrong((to_camel(name), "cannot be null"))
     if given & {"webhook_secret", "credentials"}:
         changes["credentials"] = request.all_credentials
-    _check_provider(
-        changes.get("provider", current_provider), changes.get("credentials", current), providers
-    )
+    if changes.keys() & {"provider", "credentials"}:
+        name = changes.get("provider", current_provider)
+        _check_provider(request, name, changes.get("credentials", current), providers)
     return changes
 
 
@@ -185,25 +190,13 @@ def _wrong(*problems: tuple[str, str]) -> RequestError:
     )
 
 
-def _check_provider(
-    name: str, credentials: Mapping[str, tuple[str, ...]], providers: Providers
-) -> None:
-    if name == AUTO:
-        return
-    if name not in providers:
+def _check_provider(request: _Fields, name: str, given: Given, providers: Providers) -> None:
+    if name != AUTO and name not in providers:
         hint = suggest(name, [AUTO, *providers.names])
         raise _wrong(("provider", f"{name!r} is unknown ({hint})"))
-    provider = providers.get(name).provider
-    known = {credential.name for credential in provider.credentials}
-    for credential, secrets in credentials.items():
-        field = "webhookSecret" if credential == _SECRET else f"credentials.{credential}"
-        if credential not in known:
-            can = ", ".join(sorted(known)) or "none: it cannot sign"
-            raise _wrong((field, f"is of no use to the provider {name!r} (it uses {can})"))
-        for secret in secrets:
-            if found := problem(provider.signature, credential, secret):
-                raise _wrong((field, f"is of no use to the provider {name!r}: {found}"))
-    for needed in provider.credentials:
-        if needed.required and needed.name not in credentials:
-            field = f"credentials.{needed.name}"
-            raise _wrong((field, f"is missing: the provider {name!r} needs it"))
+    if name == AUTO:
+        found = list(problems_for_any(providers, given))
+    else:
+        found = list(problems(providers.get(name).provider, given))
+    if found:
+        raise _wrong(*((request.field_of(credential), what) for credential, what in found))

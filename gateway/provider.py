@@ -109,6 +109,12 @@ class Provider:
     def _complete_credentials(self) -> None:
         """Declare what the signature needs; forms ask for exactly what is declared."""
         needed = self.signature.credential_names
+        if self.credentials and not needed:
+            raise DefinitionError(
+                f"no credential can verify deliveries of {self.name}",
+                field="credentials",
+                hint="declare none: with any of them set, every delivery would be refused",
+            )
         declared = [credential.name for credential in self.credentials]
         if not self.credentials:
             defaults = (Credential(name, name.replace("_", " ").capitalize()) for name in needed)

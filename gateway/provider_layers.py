@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from gateway.core.errors import DefinitionError, SourceError
+from gateway.core.errors import DefinitionError, SourceError, SourceErrors
 from gateway.core.proofs import Scheme
+from gateway.core.rules import RuleSet
+from gateway.core.written_rules import WrittenRules
 from gateway.handshakes import Handshakes
 from gateway.plugin_loading import Registered
 from gateway.provider import Provider
@@ -28,9 +30,10 @@ _DEFAULTS = {field.name: field.default for field in fields(Provider)}
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A provider, the file with its rules, and where the provider itself is defined."""
+    """A provider, its rules, the file they are in, and where the provider itself is defined."""
 
     provider: Provider
+    rules: RuleSet
     rule_file: RuleFile
     origin: str
 
@@ -75,21 +78,28 @@ def join(shipped: Layer, own: Layer, errors: list[SourceError]) -> Iterator[Defi
     A half that is missing is no further error when something else could not be read.
     """
     is_all_read = not errors
+    files = {**shipped.rule_files, **own.rule_files}
+    written = {name: file.written for name, file in files.items()}
     for name in [*sorted(own.names), *sorted(shipped.names - own.names)]:
         try:
-            yield _define(name, shipped, own)
+            yield _define(name, shipped, own, written)
         except _Incomplete as error:
             if is_all_read:
                 errors.append(error)
+        except SourceErrors as several:
+            errors += several.errors if is_all_read else ()
         except SourceError as error:
             errors.append(error)
 
 
-def _define(name: str, shipped: Layer, own: Layer) -> Definition:
+def _define(
+    name: str, shipped: Layer, own: Layer, written: Mapping[str, WrittenRules]
+) -> Definition:
     plugin = own.plugins.get(name) or shipped.plugins.get(name)
     files = [each.rule_files[name] for each in (own, shipped) if name in each.rule_files]
     if plugin is None:
-        return _without_code(name, files)
+        provider, origin = _without_code(name, files)
+        return Definition(provider, files[0].rules(written), files[0], origin)
     if not files:
         raise _Incomplete(
             f"the provider {name!r} has no rules",
@@ -105,7 +115,8 @@ def _define(name: str, shipped: Layer, own: Layer) -> Definition:
             source=files[0].source,
             hint=f"take out 'signature:', or the plugin {plugin.origin}",
         )
-    return Definition(_completed(plugin, files), files[0], plugin.origin)
+    provider = _completed(plugin, files)
+    return Definition(provider, files[0].rules(written), files[0], plugin.origin)
 
 
 def _completed(plugin: Registered, files: list[RuleFile]) -> Provider:
@@ -140,8 +151,11 @@ def _values(file: RuleFile, signature: Scheme) -> dict[str, Any]:
     }
 
 
-def _without_code(name: str, files: list[RuleFile]) -> Definition:
-    """A provider of rule files alone; one without a signature keeps that of the next."""
+def _without_code(name: str, files: list[RuleFile]) -> tuple[Provider, str]:
+    """A provider of rule files alone; one without a signature keeps that of the next.
+
+    And where it is defined.
+    """
     signed = next((file for file in files if file.signature is not None), None)
     if signed is None or signed.signature is None:
         raise _Incomplete(
@@ -159,7 +173,7 @@ def _without_code(name: str, files: list[RuleFile]) -> Definition:
         )
     except DefinitionError as error:
         raise SourceError(error.message, source=signed.source, hint=error.hint) from None
-    return Definition(provider, files[0], signed.source)
+    return provider, signed.source
 
 
 def _handshake(file: RuleFile, signature: Scheme) -> Handshakes | None:

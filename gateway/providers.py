@@ -21,8 +21,10 @@ from gateway.core.errors import (
 from gateway.core.model import Delivery, Outcome
 from gateway.core.nodes import suggest
 from gateway.core.rules import RuleSet
-from gateway.core.signatures import AnyOf, Credentials, Scheme
+from gateway.core.signatures import Credentials
+from gateway.core.written_rules import WrittenRules
 from gateway.fetching import Fetch
+from gateway.known_answers import KnownAnswer
 from gateway.payloads import parse_body
 from gateway.plugin_loading import (
     load_entry_points,
@@ -49,6 +51,7 @@ NATIVE = "native"
 
 _PACKAGE = Path(__file__).parent
 _NOTHING: Mapping[str, tuple[str, ...]] = {}
+_NONE_WRITTEN = WrittenRules()
 
 T = TypeVar("T")
 
@@ -57,7 +60,8 @@ T = TypeVar("T")
 class LoadedProvider:
     """A provider, its rules and where it was defined.
 
-    ``also_redact`` are the operator's paths beside those of the provider.
+    ``also_redact`` are the operator's paths beside those of the provider. ``written`` are
+    its rules as another provider's file can reuse them.
 
     The methods call the provider's own code. Whatever that raises by accident comes out
     as `DeliveryFailed`, so that the sender tries again later.
@@ -68,6 +72,8 @@ class LoadedProvider:
     examples: tuple[Example, ...]
     origin: str
     also_redact: tuple[str, ...] = ()
+    written: WrittenRules = _NONE_WRITTEN
+    known_answers: tuple[KnownAnswer, ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,8 +95,13 @@ class LoadedProvider:
         current = signatures.configured(credentials)
         if not current:
             return ()
-        asking = [*_fetching(self.provider.signature), self.provider.fetches]
-        found = (self._call(each, delivery, current) for each in asking if each is not None)
+        schemes = signatures.alternatives(self.provider.signature)
+        asking: list[Fetches] = [
+            each.fetches for each in schemes if isinstance(each, FetchingScheme)
+        ]
+        if self.provider.fetches is not None:
+            asking.append(self.provider.fetches)
+        found = (self._call(each, delivery, current) for each in asking)
         return tuple(fetch for several in found for fetch in several)
 
     def handshake(self, delivery: Delivery, credentials: Credentials) -> Reply | None:
@@ -151,6 +162,11 @@ class Providers:
         """The names, sorted."""
         return tuple(sorted(self._loaded))
 
+    @property
+    def written(self) -> Mapping[str, WrittenRules]:
+        """The rules of each as other files can reuse them."""
+        return {name: each.written for name, each in self._loaded.items()}
+
     def get(self, name: str) -> LoadedProvider:
         """The provider of this name. Raises `DeliveryFailed` if it is not loaded (any more)."""
         try:
@@ -167,15 +183,6 @@ class Providers:
         """
         claiming = next((each for each in self if each.detect(delivery)), None)
         return claiming or self.get(NATIVE)
-
-
-def _fetching(scheme: Scheme) -> Iterator[Fetches]:
-    """What asks for more, of the schemes in a scheme."""
-    if isinstance(scheme, AnyOf):
-        for each in scheme.schemes:
-            yield from _fetching(each)
-    elif isinstance(scheme, FetchingScheme):
-        yield scheme.fetches
 
 
 def bundled(kind: str) -> Path:
@@ -222,7 +229,15 @@ def load_providers(
 
 def _loaded(definition: Definition, redact: tuple[str, ...]) -> LoadedProvider:
     provider, file = definition.provider, definition.rule_file
-    loaded = LoadedProvider(provider, file.rules, (), definition.origin, redact)
+    loaded = LoadedProvider(
+        provider=provider,
+        rules=definition.rules,
+        examples=(),
+        origin=definition.origin,
+        also_redact=redact,
+        written=file.written,
+        known_answers=file.known_answers,
+    )
     # A plugin may read a body in a way that the rule file alone does not know.
     examples = tuple(example.parsed_by(loaded.parse) for example in file.examples)
     return replace(loaded, examples=examples)

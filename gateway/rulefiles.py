@@ -1,6 +1,6 @@
 """Reads a rule file: what a provider's events mean, and all that it needs besides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,10 +13,12 @@ from gateway.core.nodes import Node, NodeError, NodeErrors
 from gateway.core.proofs import Scheme
 from gateway.core.rule_documents import compile_rules
 from gateway.core.rules import RuleSet
+from gateway.core.written_rules import WrittenRules
 from gateway.detection import Detect, read_detect
 from gateway.documents import Document, load_document
 from gateway.examples import Example, differences, read_example
 from gateway.handshakes import FixedReply, Recipe, read_recipes, read_reply
+from gateway.known_answers import KnownAnswer, read_known_answer
 from gateway.provider import Credential, Parse
 from gateway.scheme_types import read_scheme
 
@@ -36,10 +38,12 @@ KEYS = (
     "redact",
     "answer_within",
     "examples",
+    "known_answers",
 )
 """The keys of a rule file beside ``defaults`` and ``rules``."""
 
 _PATIENCE = timedelta(seconds=10)
+_ALONE: Mapping[str, WrittenRules] = {}
 
 T = TypeVar("T")
 
@@ -64,8 +68,9 @@ class RuleFile:
     reply: FixedReply | None
     redact: tuple[str, ...]
     answer_within: timedelta
-    rules: RuleSet
+    written: WrittenRules
     examples: tuple[Example, ...]
+    known_answers: tuple[KnownAnswer, ...]
     document: Document
 
     @property
@@ -78,6 +83,13 @@ class RuleFile:
         """The path of the file, or another name for where the text came from."""
         return self.document.source
 
+    def rules(self, others: Mapping[str, WrittenRules] = _ALONE) -> RuleSet:
+        """The rules, with those of other providers that it reuses. Raises `SourceErrors`."""
+        try:
+            return self.written.complete(others)
+        except NodeErrors as several:
+            raise SourceErrors([self.document.located(each) for each in several.errors]) from None
+
 
 def load_rule_file(text: str, source: str) -> RuleFile:
     """Read and check a rule file; ``source`` names it in errors.
@@ -88,7 +100,7 @@ def load_rule_file(text: str, source: str) -> RuleFile:
     document = load_document(text, source)
     errors: list[NodeError] = []
     root = document.node
-    rules = _take(root, lambda node: compile_rules(node, others=KEYS), errors)
+    written = _take(root, lambda node: compile_rules(node, others=KEYS), errors)
     parts: dict[str, Node] = {}
     if isinstance(root.value, dict):
         parts = {key: root.child(key) for key in KEYS if root.value.get(key) is not None}
@@ -109,10 +121,11 @@ def load_rule_file(text: str, source: str) -> RuleFile:
         reply=_take(parts.get("reply"), read_reply, errors),
         redact=_each(parts.get("redact"), Node.text, errors),
         answer_within=_take(parts.get("answer_within"), Node.duration, errors) or _PATIENCE,
-        rules=rules or RuleSet(()),
+        written=written or WrittenRules(),
         examples=_each(
             parts.get("examples"), partial(read_example, parse=_parser(parts, body)), errors
         ),
+        known_answers=_each(parts.get("known_answers"), read_known_answer, errors),
         document=document,
     )
     if errors:
@@ -121,12 +134,15 @@ def load_rule_file(text: str, source: str) -> RuleFile:
     return found
 
 
-def check_examples(rule_file: RuleFile) -> list[SourceError]:
+def check_examples(
+    rule_file: RuleFile, others: Mapping[str, WrittenRules] = _ALONE
+) -> list[SourceError]:
     """Run the examples; an error for each way in which one does not hold."""
+    rules = rule_file.rules(others)
     return [
         rule_file.document.error(example.path, f"{example.name}: {difference}")
         for example in rule_file.examples
-        for difference in differences(example, rule_file.rules)
+        for difference in differences(example, rules)
     ]
 
 

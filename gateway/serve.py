@@ -42,11 +42,11 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
     def load(self) -> Any:
         """Build the application; gunicorn calls this in each worker, after the fork."""
         application = build_web(self._config)
-        _calm_garbage_collector()
+        calm_garbage_collector()
         return application
 
 
-def _calm_garbage_collector() -> None:
+def calm_garbage_collector() -> None:
     """Look for cycles seldom, and never among what lives as long as the process.
 
     Requests leave hardly any; with the defaults the search took a third of the throughput.

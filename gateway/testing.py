@@ -9,7 +9,8 @@ A provider's whole conformance test::
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,8 @@ from gateway.core.errors import (
     SignatureStale,
 )
 from gateway.core.model import Delivery
-from gateway.core.signatures import AnyOf, Credentials, Scheme
+from gateway.core.signatures import AnyOf, Credentials, Scheme, alternatives
+from gateway.known_answers import KnownAnswer
 from gateway.provider import Provider
 
 NOW = datetime(2026, 1, 20, 10, 30, tzinfo=UTC)
@@ -119,7 +121,7 @@ def signature_cases(provider: Provider) -> Iterator[SignatureCase]:
     yield SignatureCase(
         "a secret that nothing uses", provider, plain, {"none": ("x",)}, SignatureMismatch
     )
-    for scheme in filter(_can_sign, _ways(provider.signature)):
+    for scheme in filter(_can_sign, alternatives(provider.signature)):
         yield from _cases(provider, scheme)
 
 
@@ -157,15 +159,93 @@ def _cases(provider: Provider, scheme: Scheme) -> Iterator[SignatureCase]:
             yield case(f"stale by {seconds} s", right, SignatureStale, now=now)
 
 
-def _ways(scheme: Scheme) -> Iterator[Scheme]:
-    if isinstance(scheme, AnyOf):
-        for each in scheme.schemes:
-            yield from _ways(each)
-    elif scheme.credential_names:
-        yield scheme
+def known_answer_cases(
+    provider: Provider, answers: Iterable[KnownAnswer]
+) -> Iterator[SignatureCase]:
+    """What the provider must do with known answers, and with what is made out of them.
+
+    Each is accepted, also beside another secret. It is refused with another secret alone,
+    without its proof, with an unreadable one; with another byte in the body if that is what
+    is signed; years before and after, if its time counts.
+    """
+    for answer in answers:
+        yield from _known_cases(provider, answer)
+
+
+def _known_cases(provider: Provider, answer: KnownAnswer) -> Iterator[SignatureCase]:
+    right, now = answer.delivery, answer.delivery.received_at
+    others = {name: tuple(map(_altered, values)) for name, values in answer.credentials.items()}
+    both = {name: others[name] + values for name, values in answer.credentials.items()}
+    bare = _bare(right)
+    is_in_body = not replace(answer, delivery=bare).problem(provider.signature)
+
+    def case(
+        title: str,
+        delivery: Delivery,
+        expected: type[SignatureError] | None = None,
+        credentials: Credentials = answer.credentials,
+        now: datetime = now,
+    ) -> SignatureCase:
+        title = f"{answer.name}: {title}"
+        return SignatureCase(title, provider, delivery, credentials, expected, now)
+
+    yield case("known answer", right)
+    yield case("second of two secrets", right, credentials=both)
+    yield case("wrong secret", right, SignatureMismatch, others)
+    yield case("missing", replace(bare, body=b"{}"), SignatureMissing)
+    unreadable = _unreadable_body(right) if is_in_body else _unreadable(bare, right)
+    yield case("malformed", unreadable, SignatureMalformed)
+    scheme = next(
+        (each for each in alternatives(provider.signature) if not answer.problem(each)), None
+    )
+    if scheme is not None and _covers_body(scheme, right):
+        yield case("tampered", replace(right, body=_tampered(right.body)), SignatureMismatch)
+    if getattr(scheme, "tolerance", None) is not None:
+        for days in (3650, -3650):
+            then = now + timedelta(days=days)
+            yield case(f"stale by {days} days", right, SignatureStale, now=then)
+
+
+def _bare(delivery: Delivery) -> Delivery:
+    """The delivery without headers and parameters, but for the type of its body."""
+    kept = {name: text for name, text in delivery.headers.items() if name == "content-type"}
+    return replace(delivery, headers=kept, query={})
+
+
+def _covers_body(scheme: Scheme, delivery: Delivery) -> bool:
+    """Whether the proof is another one for another body; so it is where only the sender signs."""
+    try:
+        secret = secret_for(scheme)
+        one, two = (
+            scheme.sign(replace(_bare(delivery), body=body), secret, NOW) for body in (b"1", b"2")
+        )
+    except DefinitionError:
+        return True
+    return (one.headers, one.query) != (two.headers, two.query)
+
+
+def _tampered(body: bytes) -> bytes:
+    """The body with another letter or digit in its middle."""
+    return _altered(body.decode("latin-1")).encode("latin-1")
+
+
+def _altered(text: str) -> str:
+    """The text with another letter or digit in its middle, so that it keeps its form."""
+    for index in (*range(len(text) // 2, len(text)), *range(len(text) // 2)):
+        letter = text[index]
+        if letter.isascii() and letter.isalnum():
+            other = next(each for each in "0aA1bB" if each != letter and _alike(each, letter))
+            return text[:index] + other + text[index + 1 :]
+    return text + "0"
+
+
+def _alike(one: str, other: str) -> bool:
+    return (one.isdigit(), one.isupper()) == (other.isdigit(), other.isupper())
 
 
 def _can_sign(scheme: Scheme) -> bool:
+    if not scheme.credential_names:
+        return False
     try:
         scheme.sign(delivery(), secret_for(scheme), NOW)
     except DefinitionError:
@@ -182,3 +262,9 @@ def _unreadable(plain: Delivery, right: Delivery) -> Delivery:
         headers={**right.headers, **dict.fromkeys(headers, _UNREADABLE)},
         query={**right.query, **dict.fromkeys(query, _UNREADABLE)},
     )
+
+
+def _unreadable_body(delivery: Delivery) -> Delivery:
+    """The same for a proof that is among the fields of a JSON body."""
+    unreadable = dict.fromkeys(json.loads(delivery.body), _UNREADABLE)
+    return replace(delivery, body=json.dumps(unreadable).encode())

@@ -28,7 +28,14 @@ from gateway.core.proofs import Credentials, header_names, present_header
 from gateway.core.signed_headers import check_word
 from gateway.fetching import RECHECK_AGE, Fetch
 from gateway.payloads import parse_json
-from gateway.token_claims import LIFETIME, Claims, ClaimValue, FromCredential, check_times
+from gateway.token_claims import (
+    LEEWAY,
+    LIFETIME,
+    Claims,
+    ClaimValue,
+    FromCredential,
+    check_times,
+)
 
 SHARED_KEY = ("HS256", "HS384", "HS512")
 KEY_SET = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -120,6 +127,11 @@ class Jwt:
         """The shared key if there is one, and what claims are compared with."""
         own = () if self.jwks_url else (self.credential,)
         return tuple(dict.fromkeys((*own, *self._claims.credential_names)))
+
+    @property
+    def tolerance(self) -> int | None:
+        """The seconds after which what `sign` made is stale; None for a token without an end."""
+        return None if self.body_sha256_claim else LIFETIME + LEEWAY
 
     def problem(self, secret: str) -> str:
         """Why this text cannot be a credential; empty if it can."""

@@ -289,7 +289,15 @@ class TestMonitors:
             (("--url", "nowhere"), 1, "url should be an http or https address"),
             (("--heartbeat-interval", "0"), 1, "heartbeatInterval should be"),
             (("--heartbeat-interval", "soon"), 2, "'soon' is not a valid integer"),
-            (("--secret", ""), 1, "webhookSecret"),
+            (("--secret", ""), 1, "credentials.secret"),
+            (("--credential", "pin=1"), 1, "credentials.pin is of no use to any provider"),
+            (
+                ("--provider", "whatsapp", "--credential", "verify_token=x"),
+                1,
+                "credentials.verify_token is not enough to verify deliveries: add secret (App",
+            ),
+            (("--credential", "secret=@none.txt"), 1, "'none.txt' cannot be read"),
+            (("--credential", "secret=-"), 1, "standard input holds no further line"),
             (("--no-heartbeat", "--heartbeat-interval", "5"), 2, "not both"),
         ],
     )
@@ -300,6 +308,52 @@ class TestMonitors:
 
         assert (result.exit_code, result.stdout) == (code, "")
         assert message in result.stderr
+
+    def test_add_takes_credentials_from_where_nobody_reads_along(
+        self, taco: Taco, store: Store, tmp_path: Path
+    ) -> None:
+        topics = [f"arn:aws:sns:eu-west-1:12345678901{each}:alarms" for each in range(4)]
+        (tmp_path / "topic.txt").write_text(topics[1] + "\n", "utf-8")
+        forms = [topics[0], "@topic.txt", "-"]
+        options = [("--credential", f"topic_arn={form}") for form in forms]
+
+        result = taco(
+            *("monitors", "add", "alarms", "--provider", "aws_sns"),
+            *(word for option in options for word in option),
+            *("--credential", "topic_arn", "--secret", "-"),
+            stdin=f"{topics[2]}\n{topics[3]}\na:b\n",
+        )
+
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "credentials.secret is of no use to the provider 'aws_sns'" in result.stderr
+        result = taco(
+            *("monitors", "add", "alarms", "--provider", "aws_sns"),
+            *(word for option in options for word in option),
+            *("--credential", "topic_arn"),
+            stdin=f"{topics[2]}\n{topics[3]}\n",
+        )
+        assert result.exit_code == 0, result.output
+        assert not [topic for topic in topics if topic in result.output]
+        team = teams.first_team(store)
+        assert team is not None
+        [made] = monitors.list_page(store, team, after=None, limit=5)
+        assert made.credentials == {"topic_arn": tuple(topics)}
+
+    @pytest.mark.usefixtures("store")
+    @pytest.mark.parametrize(
+        ("provider", "advice"),
+        [
+            ("auto", "add --credential secret=..."),
+            ("aws_sns", "add --credential with topic_arn (Topic ARN: arn:aws:sns:"),
+            ("pingdom", "Pingdom cannot sign"),
+        ],
+    )
+    def test_add_says_how_an_open_door_is_closed(
+        self, taco: Taco, provider: str, advice: str
+    ) -> None:
+        printed = taco("monitors", "add", "open", "--provider", provider).stdout
+
+        assert f"unsigned: whoever knows the URL can post; {advice}" in printed
 
     def test_list(self, taco: Taco, store: Store) -> None:
         assert taco("monitors", "list").stdout.split() == [
@@ -390,7 +444,7 @@ class TestProviders:
         result = taco("providers", "list")
 
         lines = result.stdout.splitlines()
-        assert lines[0].split() == ["NAME", "TITLE", "SIGNATURE", "ORIGIN"]
+        assert lines[0].split() == ["NAME", "TITLE", "CREDENTIALS", "ORIGIN"]
         assert [line.split()[0] for line in lines[1:]] == list(PROVIDERS.names)
         listed = data(taco("providers", "list", "--json"))
         assert {each["name"] for each in listed} == set(PROVIDERS.names)
@@ -406,9 +460,37 @@ class TestProviders:
         for example in loaded.examples:
             assert f"  {example.name}\n" in text
         assert shown["rules"] == [rule.name for rule in loaded.rules.rules]
+        assert (shown["docs"] or "") == loaded.provider.docs_url
+        assert f"  documentation  {shown['docs'] or '-'}\n" in text
+        assert shown["redact"] == list(loaded.redact)
+        for line in (*loaded.redact, *shown["rules"]):
+            assert f"  {line}\n" in text
+        for credential in loaded.provider.credentials:
+            assert f"  {credential.name} (optional" in text
+            assert f"    {credential.label}: {credential.help}".rstrip(": ") in text
         assert [each["name"] for each in shown["credentials"]] == [
             each.name for each in loaded.provider.credentials
         ]
+
+    @pytest.mark.parametrize(
+        ("name", "lines"),
+        [
+            ("whatsapp", ["verify_token (optional, only with secret)", "POST, and a handshake"]),
+            ("gcp_pubsub", ["audience (optional, only with service_account)"]),
+            ("discord", ["is answered    204 within 3 s"]),
+            ("slack_shaped", ["is answered    200 ok within", "verified by    nothing: a tool"]),
+            ("github", ["is answered    200 and JSON that says what was recorded, within 10 s"]),
+            ("stripe", ["verified by    HMAC-SHA256 in Stripe-Signature, at most 300 s old"]),
+            ("mercadopago", ["sends with     POST, GET\n"]),
+        ],
+    )
+    def test_show_says_what_is_needed_and_answered(
+        self, taco: Taco, name: str, lines: list[str]
+    ) -> None:
+        text = taco("providers", "show", name).stdout
+
+        for line in lines:
+            assert line in text
 
     def test_show_one_that_is_unknown(self, taco: Taco) -> None:
         result = taco("providers", "show", "githup")
@@ -616,6 +698,16 @@ class TestSend:
         assert dict(got.headers).items() >= dict(loaded.examples[0].headers).items()
         verify(loaded.provider.signature, got, {"secret": ("the secret",)}, utc_now())
 
+    def test_the_secret_can_come_from_a_file(
+        self, taco: Taco, receiver: Receiver, tmp_path: Path
+    ) -> None:
+        (tmp_path / "secret.txt").write_text("the secret\n", "utf-8")
+
+        taco("send", "github", "1", "--to", receiver.url, "--secret", "@secret.txt")
+
+        signature = PROVIDERS.get("github").provider.signature
+        verify(signature, receiver.got[0], {"secret": ("the secret",)}, utc_now())
+
     def test_without_a_secret_nothing_is_signed(self, taco: Taco, receiver: Receiver) -> None:
         name = PROVIDERS.get("github").examples[0].name
 
@@ -623,6 +715,15 @@ class TestSend:
 
         assert sent == {"status": 200, "body": {"success": True}}
         assert "x-hub-signature-256" not in receiver.got[0].headers
+
+    def test_a_refusal_of_what_was_not_signed_says_so(self, taco: Taco, receiver: Receiver) -> None:
+        receiver.status = 401
+
+        unsigned = taco("send", "github", "1", "--to", receiver.url)
+        signed = taco("send", "github", "1", "--to", receiver.url, "--secret", "x")
+
+        assert unsigned.stderr == "nothing was signed: give --secret\n"
+        assert signed.stderr == ""
 
     @pytest.mark.parametrize("status", [300, 401, 404, 503])
     def test_an_answer_that_is_no_success(

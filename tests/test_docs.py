@@ -22,7 +22,7 @@ from gateway.cli import main as taco
 from gateway.config import load_config
 from gateway.core.errors import SourceError, SourceErrors
 from gateway.core.functions import ARITIES
-from gateway.core.rule_documents import RULE_KEYS
+from gateway.core.rule_documents import RULE_KEYS, RULES_OF
 from gateway.documents import load_document
 from gateway.hookspecs import PROJECT
 from gateway.plugin_loading import load_plugin_folder
@@ -102,8 +102,11 @@ class TestFences:
                 load_config(fence.text, fence.place, {})
             case _:
                 file = load_rule_file(fence.text, fence.place)
+                bundled = _blocks.providers().written
                 # Without a signature it is for a plugin, which alone can read its examples.
-                assert file.signature is None or check_examples(file) == []
+                if file.signature is not None:
+                    assert check_examples(file, bundled) == []
+                    assert not any(each.problem(file.signature) for each in file.known_answers)
 
     @fenced("python")
     def test_python(self, fence: Fence, tmp_path: Path) -> None:
@@ -251,7 +254,13 @@ class TestCompleteness:
         assert coded(name) >= {each.name for each in dataclasses.fields(value) if each.init}
 
     def test_keys_of_rule_files(self) -> None:
-        assert first_column("docs/rules/reference.md") >= {*KEYS, *RULE_KEYS, "defaults", "rules"}
+        assert first_column("docs/rules/reference.md") >= {
+            *KEYS,
+            *RULE_KEYS,
+            RULES_OF,
+            "defaults",
+            "rules",
+        }
 
     def test_functions(self) -> None:
         assert coded("docs/rules/expressions.md") >= set(ARITIES)

@@ -46,7 +46,7 @@ def test_secrets_that_a_provider_can_use(fields: dict[str, object]) -> None:
     [
         ({"webhookSecret": "no base64!"}, "webhookSecret"),
         ({"webhookSecret": ["c2VjcmV0", "no base64!"]}, "webhookSecret"),
-        ({"credentials": {"secret": "no base64!"}}, "webhookSecret"),
+        ({"credentials": {"secret": "no base64!"}}, "credentials.secret"),
     ],
 )
 def test_secrets_that_it_cannot(fields: dict[str, object], field: str) -> None:
@@ -64,3 +64,78 @@ def test_a_change_of_provider_must_suit_the_secrets_that_stay() -> None:
     assert changes_of({"name": "x"}, "native", current, PROVIDERS) == {"name": "x"}
     with pytest.raises(RequestError, match="not a key in base64"):
         changes_of({"provider": "keyed"}, "native", current, PROVIDERS)
+
+
+BUNDLED = load_providers(entry_points=False)
+
+
+def problems_of(provider: str, credentials: dict[str, object]) -> list[tuple[str, str]]:
+    fields = {"name": "shop", "provider": provider, "credentials": credentials}
+    with pytest.raises(RequestError) as refused:
+        draft_of(fields, BUNDLED, default_interval=300, default_grace=60)
+    return [(each["field"], each["message"]) for each in refused.value.details["fields"]]
+
+
+@pytest.mark.parametrize(
+    ("provider", "credentials", "field", "parts"),
+    [
+        (
+            "whatsapp",
+            {"verify_token": "any"},
+            "verify_token",
+            ["not enough to verify deliveries: add secret (App secret: In the app dashboard"],
+        ),
+        ("auto", {"verify_token": "any"}, "verify_token", ["not enough", "add secret"]),
+        ("gcp_pubsub", {"audience": "taco"}, "audience", ["add service_account (Service account:"]),
+        ("auto", {"tenant": "t"}, "tenant", ["add application"]),
+        # The token alone would do, but not for the tenant that was meant to count.
+        ("azure", {"secret": "s", "tenant": "t"}, "tenant", ["add application (Application"]),
+        ("aws_sns", {"topic": "x"}, "topic", ["it uses topic_arn (Topic ARN:", "; basic_auth ("]),
+        ("aws_sns", {"topic_arn": "x"}, "topic_arn", ["it is not the ARN of an SNS topic"]),
+        ("pingdom", {"secret": "s"}, "secret", ["it uses none: it cannot sign"]),
+        ("auto", {"topik_arn": "x"}, "topik_arn", ["any provider (did you mean 'topic_arn'?)"]),
+    ],
+)
+def test_credentials_that_could_not_do_their_work(
+    provider: str, credentials: dict[str, object], field: str, parts: list[str]
+) -> None:
+    [(found, message)] = problems_of(provider, credentials)
+
+    assert found == f"credentials.{field}"
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("provider", "credentials"),
+    [
+        ("whatsapp", {"secret": "s"}),
+        ("whatsapp", {"secret": "s", "verify_token": "any"}),
+        ("auto", {"secret": "s", "verify_token": "any"}),
+        ("azure", {"secret": "s", "basic_auth": "a:b", "tenant": "t", "application": "a"}),
+        ("gcp_pubsub", {"audience": ["a", "b"], "service_account": "x"}),
+        ("auto", {"topic_arn": "x"}),
+    ],
+)
+def test_credentials_that_can(provider: str, credentials: dict[str, object]) -> None:
+    fields = {"name": "shop", "provider": provider, "credentials": credentials}
+    made = draft_of(fields, BUNDLED, default_interval=300, default_grace=60)
+
+    assert set(made.credentials) == set(credentials)
+
+
+def test_a_credential_that_is_required() -> None:
+    key = Credential("secret", "Key", "In base64.", required=True)
+    keyed = replace(NATIVE, provider=replace(KEYED, credentials=(key,)))
+    fields = {"name": "shop", "provider": "keyed"}
+
+    with pytest.raises(RequestError, match=r"secret is missing.* needs secret \(Key: In base64\)"):
+        draft_of(fields, Providers([NATIVE, keyed]), default_interval=1, default_grace=1)
+
+
+def test_what_is_wrong_already_keeps_nothing_else_from_being_changed() -> None:
+    alone = {"verify_token": ("any",)}
+
+    assert changes_of({"active": False}, "whatsapp", alone, BUNDLED) == {"active": False}
+    with pytest.raises(RequestError, match="add secret"):
+        changes_of({"provider": "whatsapp"}, "auto", alone, BUNDLED)

@@ -471,3 +471,8 @@ def test_every_hook_is_documented() -> None:
 
     assert hooks == ["register_providers"]
     assert all(getattr(hookspecs, name).__doc__ for name in hooks)
+
+
+def test_an_unsigned_provider_has_no_use_for_credentials() -> None:
+    with pytest.raises(DefinitionError, match="no credential can verify deliveries of acme"):
+        Provider("acme", "Acme", Unsigned("it cannot"), credentials=(Credential("secret"),))

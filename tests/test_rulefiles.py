@@ -11,6 +11,7 @@ from gateway.core.errors import SourceErrors
 from gateway.core.explanations import explain
 from gateway.core.hmac_scheme import Hmac
 from gateway.core.model import Delivery
+from gateway.core.written_rules import WrittenRule
 from gateway.provider import Credential
 from gateway.providers import load_providers
 from gateway.rulefiles import RuleFile, check_examples, load_rule_file
@@ -21,9 +22,6 @@ PROVIDERS = load_providers(entry_points=False)
 # No event of theirs tells of health, or none of them that it is over.
 NEVER = {"discord": {"up", "degraded", "down"}, "twilio": {"down"}}
 
-# Rules that stand in another file too are tried by the examples there.
-SHARED = {"dialog360": "whatsapp"}
-
 
 def bundled_file(name: str) -> RuleFile:
     """A file as its provider sees it: examples are read as a plugin reads them."""
@@ -32,6 +30,7 @@ def bundled_file(name: str) -> RuleFile:
 
 
 LOADED = {name: bundled_file(name) for name in BUNDLED}
+RULE_SETS = {name: PROVIDERS.get(name).rules for name in BUNDLED}
 
 SMALLEST = """\
 provider: acme
@@ -58,21 +57,22 @@ def test_bundled_files_are_named_for_their_provider(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_examples_hold(name: str) -> None:
-    assert check_examples(LOADED[name]) == []
+    assert check_examples(LOADED[name], PROVIDERS.written) == []
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_examples_reach_every_rule_and_status(name: str) -> None:
     rule_file = LOADED[name]
     mapped = [
-        rule_file.rules.map(example.payload, example.delivery) for example in rule_file.examples
+        RULE_SETS[name].map(example.payload, example.delivery) for example in rule_file.examples
     ]
     statuses = {str(event.status) for each in mapped for event in each.events}
     decided = {rule for each in mapped for rule in each.rule.split(", ")}
 
     assert {"up", "down"} - NEVER.get(name, set()) <= statuses
-    shared = LOADED[SHARED[name]].rules.rules if name in SHARED else ()
-    assert decided - {""} >= {rule.name for rule in rule_file.rules.rules if rule not in shared}
+    # Those of another provider are tried by the examples there.
+    own = [each for each in rule_file.written.entries if isinstance(each, WrittenRule)]
+    assert decided - {""} >= {each.rule.name for each in own}
     # The native format refuses what it does not know instead of ignoring it.
     assert name == "native" or any(not each.events for each in mapped)
 
@@ -108,9 +108,9 @@ EVENTS = ["workflow_run", "check_run", "status", "deployment_status", "dependabo
 def test_no_payload_makes_bundled_rules_raise(name: str, payload: Any, event: str) -> None:
     delivery = deliver(x_github_event=event)
 
-    mapped = LOADED[name].rules.map(payload, delivery)
+    mapped = RULE_SETS[name].map(payload, delivery)
 
-    assert explain(LOADED[name].rules, payload, delivery).mapped == mapped
+    assert explain(RULE_SETS[name], payload, delivery).mapped == mapped
 
 
 def test_the_smallest_file() -> None:
@@ -286,3 +286,157 @@ def test_examples_that_do_not_hold(example: str, expect: str, failures: list[str
     found = check_examples(load_rule_file(text, "x.yaml"))
 
     assert [str(failure) for failure in found] == [f"x.yaml:10:5: {one}" for one in failures]
+
+
+class TestKnownAnswers:
+    FILE = """\
+provider: acme
+signature: {type: hmac, header: X-Acme}
+rules: [{name: any, status: up}]
+known_answers:
+  - credentials: {secret: [old, s3cret]}
+    headers: {X-Acme: 59ef9c2aa1ed0ef4f6df83e4aa1c7a7b}
+    url: https://acme.example/?a=b
+    query: {c: d}
+    at: "2026-01-20T10:30:00Z"
+    fetched: {"https://acme.example/key": text}
+    body: "{}"
+"""
+
+    def test_read(self) -> None:
+        (answer,) = load_rule_file(self.FILE, "acme.yaml").known_answers
+
+        assert answer.name == "known answer 0"
+        assert answer.credentials == {"secret": ("old", "s3cret")}
+        assert answer.delivery == Delivery(
+            body=b"{}",
+            headers={"x-acme": "59ef9c2aa1ed0ef4f6df83e4aa1c7a7b"},
+            received_at=datetime(2026, 1, 20, 10, 30, tzinfo=UTC),
+            query={"a": "b", "c": "d"},
+            url="https://acme.example/?a=b",
+            fetched={"https://acme.example/key": b"text"},
+        )
+
+    @pytest.mark.parametrize(
+        ("old", "new", "error"),
+        [
+            ("[old, s3cret]", "[]", "5:27: the list is empty"),
+            ("{secret: [old, s3cret]}", "{}", "5:18: no credential is given, and so nothing is"),
+            (
+                "credentials: {secret: [old, s3cret]}",
+                "method: PUT",
+                "5:5: 'credentials' is missing",
+            ),
+            ('"2026-01-20T10:30:00Z"', "never", "9:9: expected a time, as text or in seconds"),
+            ("at:", "when:", "9:5: unknown key 'when'"),
+        ],
+    )
+    def test_written_wrongly(self, old: str, new: str, error: str) -> None:
+        with pytest.raises(SourceErrors) as raised:
+            load_rule_file(self.FILE.replace(old, new), "acme.yaml")
+
+        assert str(raised.value).startswith(f"acme.yaml:{error}")
+
+
+class TestRulesOfOthers:
+    """Rules that stand in one file for two providers."""
+
+    DEPOT = """\
+provider: depot
+defaults: {key: "depot {{ id }}", event_id: number}
+rules:
+  - {name: in, when: "state == 'in'", status: up}
+  - {name: out, when: "state == 'out'", status: down, key: "{{ id }}"}
+"""
+    SHOP = """\
+provider: shop
+signature: {type: bearer}
+defaults: {key: "shop {{ id }}"}
+rules:
+  - {name: open, when: open, status: up}
+  - rules_of: depot
+  - {name: rest, status: degraded}
+examples:
+  - {payload: {state: in, id: 1, number: n}, expect: {status: up, key: shop 1, rule: in}}
+  - {payload: {state: out, id: 1}, expect: {status: down, key: "1", rule: out}}
+  - {payload: {id: 1}, expect: {status: degraded, rule: rest}}
+"""
+
+    def found(self, shop: str, **others: str) -> list[str]:
+        files = {name: load_rule_file(text, f"{name}.yaml") for name, text in others.items()}
+        written = {name: file.written for name, file in files.items()}
+        file = load_rule_file(shop, "shop.yaml")
+        with pytest.raises(SourceErrors) as raised:
+            file.rules({**written, file.provider: file.written})
+        return [str(error) for error in raised.value.errors]
+
+    def test_stand_where_they_are_named_with_the_defaults_of_that_file(self) -> None:
+        depot = load_rule_file(self.DEPOT, "depot.yaml").written
+        shop = load_rule_file(self.SHOP, "shop.yaml")
+        rules = shop.rules({"depot": depot})
+
+        assert [rule.name for rule in rules.rules] == ["open", "in", "out", "rest"]
+        assert {rule.name: rule.event_id for rule in rules.rules}["in"] is None
+        assert check_examples(shop, {"depot": depot}) == []
+        assert shop.written.reuses
+        assert not depot.reuses
+
+    def test_of_those_that_reuse_themselves(self) -> None:
+        files = {
+            "depot": load_rule_file(self.DEPOT, "depot.yaml").written,
+            "shop": load_rule_file(self.SHOP, "shop.yaml").written,
+        }
+        mall = load_rule_file("provider: mall\nrules: [{rules_of: shop}]\n", "mall.yaml")
+
+        assert [rule.name for rule in mall.rules(files).rules] == ["open", "in", "out", "rest"]
+
+    @pytest.mark.parametrize(
+        ("entry", "error"),
+        [
+            (
+                "rules_of: depto",
+                "shop.yaml:6:15: no provider 'depto' has rules (did you mean 'depot'?)",
+            ),
+            ("rules_of: shop", "shop.yaml:6:15: these rules would never end: shop -> shop"),
+            (
+                "{name: in, status: up}\n  - rules_of: depot",
+                "shop.yaml:7:15: there are two rules named 'in'",
+            ),
+            (
+                "rules_of: depot\n  - {name: out, status: up}",
+                "shop.yaml:7:5: there are two rules named 'out'",
+            ),
+        ],
+    )
+    def test_that_cannot_stand_there(self, entry: str, error: str) -> None:
+        shop = self.SHOP.replace("rules_of: depot", entry)
+
+        assert self.found(shop, depot=self.DEPOT) == [error]
+
+    def test_in_a_circle(self) -> None:
+        depot = self.DEPOT + "  - rules_of: shop\n"
+
+        assert self.found(self.SHOP, depot=depot) == [
+            "shop.yaml:6:15: these rules would never end: depot -> shop -> depot"
+        ]
+
+    def test_too_many(self) -> None:
+        many = "".join(f"  - {{name: r{each}, status: up}}\n" for each in range(499))
+        depot = f"provider: depot\nrules:\n{many}"
+
+        assert self.found(self.SHOP, depot=depot) == [
+            "shop.yaml:7:5: from here on there are more than 500 rules"
+        ]
+
+    @pytest.mark.parametrize(
+        ("entry", "error"),
+        [
+            ("{rules_of: depot, when: open}", "6:23: unknown key 'when' (known: rules_of)"),
+            ("{rules_of: 7}", "6:16: expected text, found 7"),
+        ],
+    )
+    def test_written_wrongly(self, entry: str, error: str) -> None:
+        with pytest.raises(SourceErrors) as raised:
+            load_rule_file(self.SHOP.replace("rules_of: depot", entry), "shop.yaml")
+
+        assert str(raised.value) == f"shop.yaml:{error}"

@@ -18,8 +18,17 @@ from gateway.core.signatures import (
     Timestamp,
     Unsigned,
 )
+from gateway.known_answers import KnownAnswer
 from gateway.provider import Provider
-from gateway.testing import NOW, SignatureCase, delivery, secret_for, signature_cases, signed
+from gateway.testing import (
+    NOW,
+    SignatureCase,
+    delivery,
+    known_answer_cases,
+    secret_for,
+    signature_cases,
+    signed,
+)
 
 STANDARD = Hmac(
     header="webhook-signature",
@@ -82,6 +91,59 @@ def test_a_scheme_that_lets_everything_pass_is_found() -> None:
         "open: secret: missing",
         "open: secret: malformed",
     ]
+
+
+def test_known_answers_find_it_too() -> None:
+    sent = delivery(b'{"id": 1}', headers={"x-proof": "1"})
+    answer = KnownAnswer("theirs", sent, {"secret": ("s3cret",)})
+    failed = []
+    for case in known_answer_cases(Provider("open", title="Open", signature=Open()), [answer]):
+        try:
+            case.check()
+        except AssertionError as error:
+            failed.append(str(error))
+
+    assert [message.partition(": expected")[0] for message in failed] == [
+        f"open: theirs: {title}" for title in ("wrong secret", "missing", "malformed")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "headers", "titles"),
+    [
+        (
+            Hmac("x-sign", signed="{timestamp}.{body}", timestamp=Timestamp("x-at"), tolerance=9),
+            {"x-at": "1768905000"},
+            ["tampered", "stale by 3650 days", "stale by -3650 days"],
+        ),
+        (Bearer(), {}, []),
+    ],
+)
+def test_what_is_made_of_a_known_answer(
+    scheme: Scheme, headers: dict[str, str], titles: list[str]
+) -> None:
+    sent = scheme.sign(delivery(headers=headers), "s3cret", NOW)
+    answer = KnownAnswer("theirs", sent, {"secret": ("s3cret",)})
+    cases = list(known_answer_cases(Provider("acme", title="A", signature=scheme), [answer]))
+    for case in cases:
+        case.check()
+
+    assert [case.name.removeprefix("theirs: ") for case in cases] == [
+        "known answer",
+        "second of two secrets",
+        "wrong secret",
+        "missing",
+        "malformed",
+        *titles,
+    ]
+
+
+def test_a_secret_without_letters_can_be_wrong_too() -> None:
+    sent = Bearer().sign(delivery(), "---", NOW)
+    answer = KnownAnswer("theirs", sent, {"secret": ("---",)})
+
+    for case in known_answer_cases(Provider("acme", title="A", signature=Bearer()), [answer]):
+        case.check()
 
 
 def test_every_check_that_a_scheme_calls_for_is_there() -> None:

@@ -1,5 +1,7 @@
 """``taco monitors``: make, list and look into monitors."""
 
+import re
+
 import click
 
 from gateway.app import utc_now
@@ -14,7 +16,11 @@ from gateway.cli.context import (
     reporting,
     styled_status,
 )
+from gateway.cli.secrets import FORMS, read_credentials
+from gateway.credentials import described
+from gateway.intake import AUTO
 from gateway.management import draft_of
+from gateway.providers import Providers
 from gateway.store import history
 from gateway.store import monitors as store_monitors
 from gateway.store.monitors import Monitor
@@ -26,6 +32,7 @@ from gateway.web.views import (
     signal_view,
 )
 
+_CAPITAL = re.compile("[A-Z]")
 _PAGE = 200
 _SHOWN = 10
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -39,7 +46,17 @@ def monitors() -> None:
 @monitors.command("add")
 @click.argument("name")
 @click.option("--provider", default="auto", show_default=True, help="Who posts to it.")
-@click.option("--secret", multiple=True, help="The webhook secret; twice during a rotation.")
+@click.option(
+    "--credential",
+    "credentials",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="What verifies deliveries; 'taco providers show PROVIDER' names it. "
+    f"Twice for one NAME during a rotation. {FORMS}",
+)
+@click.option(
+    "--secret", multiple=True, metavar="VALUE", help="Short for --credential secret=VALUE."
+)
 @click.option("--url", help="A link to what is watched, for people.")
 @click.option("--heartbeat-interval", type=int, help="Seconds between two signs of life.")
 @click.option("--no-heartbeat", is_flag=True, help="Expect no heartbeats at all.")
@@ -52,6 +69,7 @@ def add(
     *,
     name: str,
     provider: str,
+    credentials: tuple[str, ...],
     secret: tuple[str, ...],
     url: str | None,
     heartbeat_interval: int | None,
@@ -63,7 +81,12 @@ def add(
     if no_heartbeat and heartbeat_interval is not None:
         raise click.UsageError("give --heartbeat-interval or --no-heartbeat, not both")
     workplace = open_workplace(settings)
-    given = {"url": url, "webhookSecret": secret or None, "heartbeatInterval": heartbeat_interval}
+    texts = (*credentials, *(f"secret={value}" for value in secret))
+    given = {
+        "url": url,
+        "credentials": read_credentials(texts),
+        "heartbeatInterval": heartbeat_interval,
+    }
     fields: dict[str, object] = {"name": name, "provider": provider}
     fields |= {key: value for key, value in given.items() if value is not None}
     if heartbeat_grace is not None:
@@ -86,7 +109,19 @@ def add(
     click.echo(f"webhook URL    {view['webhookUrl']}")
     click.echo(f"heartbeat URL  {view['heartbeatUrl']}")
     if not view["signed"]:
-        click.secho("unsigned: whoever knows the URL can post; set a --secret", fg="yellow")
+        click.secho(_unsigned(provider, workplace.providers), fg="yellow")
+
+
+def _unsigned(provider: str, providers: Providers) -> str:
+    """What nobody should find out too late, and what can be done about it."""
+    warning = "unsigned: whoever knows the URL can post"
+    if provider == AUTO:
+        return f"{warning}; add --credential secret=..."
+    known = providers.get(provider).provider
+    if not known.credentials:
+        return f"{warning}; {known.title} cannot sign"
+    can = " or ".join(described(each) for each in known.credentials)
+    return f"{warning}; add --credential with {can}"
 
 
 @monitors.command("list")
@@ -190,6 +225,6 @@ def _section(view: dict[str, object], name: str, columns: tuple[str, ...]) -> No
         return
     click.echo(f"\n{name}")
     print_table(
-        [column.upper() for column in columns],
+        [_CAPITAL.sub(r" \g<0>", column).upper() for column in columns],
         [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows],
     )

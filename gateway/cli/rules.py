@@ -1,7 +1,7 @@
 """``taco rules``: the workbench for integrators who write rule files."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -14,9 +14,11 @@ from gateway.core.errors import GatewayError, SourceError
 from gateway.core.explanations import Explanation, explain
 from gateway.core.model import Delivery
 from gateway.core.nodes import suggest
+from gateway.core.proofs import Scheme
 from gateway.core.rules import RuleSet
 from gateway.core.times import format_time
 from gateway.examples import Example, differences
+from gateway.known_answers import KnownAnswer
 from gateway.provider import Parse
 from gateway.providers import LoadedProvider, Providers, bundled
 from gateway.rulefiles import RuleFile, load_rule_file
@@ -27,6 +29,15 @@ targets_argument = click.argument("targets", nargs=-1, metavar="[FILE or PROVIDE
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """In which ways an example or a known answer does not hold; none if it does."""
+
+    source: str
+    example: str
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Rules to work on, wherever they came from."""
 
@@ -34,6 +45,19 @@ class Subject:
     rules: RuleSet
     examples: tuple[Example, ...]
     parse: Parse
+    signature: Scheme | None
+    known_answers: tuple[KnownAnswer, ...]
+
+    def results(self) -> Iterator[Result]:
+        """What came of each example and known answer."""
+        for example in self.examples:
+            yield Result(self.source, example.name, tuple(differences(example, self.rules)))
+        # A file without a signature, of a provider that is not loaded, has nothing to verify with.
+        if self.signature is not None:
+            for answer in self.known_answers:
+                problem = answer.problem(self.signature)
+                found = (problem,) if problem else ()
+                yield Result(self.source, f"{answer.name} (known answer)", found)
 
 
 class Workbench:
@@ -50,7 +74,7 @@ class Workbench:
     def check(self, target: str) -> None:
         """Raise `GatewayError` with all that is wrong with a file, or for no such provider."""
         if _is_file(target):
-            _read(target)
+            self._rules(_read(target))
         else:
             self._provider(target)
 
@@ -58,23 +82,37 @@ class Workbench:
         """The rules of a file or provider; raises `GatewayError`."""
         if not _is_file(target):
             loaded = self._provider(target)
-            return Subject(target, loaded.rules, loaded.examples, loaded.parse)
+            return _subject_of(target, loaded)
         file = _read(target)
+        rules = self._rules(file)
+        alone = Subject(target, rules, file.examples, file.body, file.signature, file.known_answers)
         if file.given & {"body", "signature"} or file.provider not in self.providers:
-            return Subject(target, file.rules, file.examples, file.body)
-        parse = self.providers.get(file.provider).parse
-        examples = tuple(each.parsed_by(parse) for each in file.examples)
-        return Subject(target, file.rules, examples, parse)
+            return alone
+        known = self.providers.get(file.provider)
+        examples = tuple(each.parsed_by(known.parse) for each in file.examples)
+        signature = known.provider.signature
+        return replace(alone, examples=examples, parse=known.parse, signature=signature)
 
     def subjects(self, targets: tuple[str, ...]) -> list[Subject]:
         """The same for several; all providers if there are none."""
         return [self.subject(target) for target in targets or self.providers.names]
+
+    def _rules(self, file: RuleFile) -> RuleSet:
+        if not file.written.reuses:
+            return file.rules()
+        # What stands in the file counts, also where it is loaded as a provider already.
+        return file.rules({**self.providers.written, file.provider: file.written})
 
     def _provider(self, name: str) -> LoadedProvider:
         if name not in self.providers:
             hint = suggest(name, self.providers.names)
             raise GatewayError(f"no file and no provider {name!r} ({hint})")
         return self.providers.get(name)
+
+
+def _subject_of(name: str, loaded: LoadedProvider) -> Subject:
+    signature, answers = loaded.provider.signature, loaded.known_answers
+    return Subject(name, loaded.rules, loaded.examples, loaded.parse, signature, answers)
 
 
 def _is_file(target: str) -> bool:
@@ -118,23 +156,16 @@ def check(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> Non
 @click.pass_obj
 @reporting
 def test(settings: Settings, *, targets: tuple[str, ...], as_json: bool) -> None:
-    """Run the examples of rule files; those of all known ones without arguments."""
-    results = [
-        {
-            "source": subject.source,
-            "example": example.name,
-            "differences": list(differences(example, subject.rules)),
-        }
-        for subject in Workbench(settings).subjects(targets)
-        for example in subject.examples
-    ]
-    failed = [result for result in results if result["differences"]]
+    """Run the examples and known answers of rule files; all that are known without arguments."""
+    subjects = Workbench(settings).subjects(targets)
+    results = [result for subject in subjects for result in subject.results()]
+    failed = [result for result in results if result.differences]
     if as_json:
         print_json(results)
     else:
         for result in failed:
-            click.secho(f"{result['source']}: {result['example']}", fg="red")
-            for difference in result["differences"]:
+            click.secho(f"{result.source}: {result.example}", fg="red")
+            for difference in result.differences:
                 click.echo(f"  {difference}")
         click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     if failed or not results:

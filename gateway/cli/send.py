@@ -1,6 +1,7 @@
 """``taco send``: posts an example the way its provider would, signature and all."""
 
 import http.client
+from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import click
@@ -9,6 +10,7 @@ import orjson
 from gateway.app import open_providers, utc_now
 from gateway.cli.context import Settings, fail, print_json, reporting
 from gateway.cli.rules import find_example
+from gateway.cli.secrets import read_secret
 from gateway.core.errors import GatewayError
 from gateway.core.model import Delivery
 from gateway.core.nodes import suggest
@@ -22,7 +24,12 @@ _OK = 300
 @click.argument("provider")
 @click.argument("example")
 @click.option("--to", "url", required=True, help="The monitor's webhook URL.")
-@click.option("--secret", help="What to sign with; unsigned when left out.")
+@click.option(
+    "--secret",
+    metavar="VALUE",
+    help="What to sign with; unsigned when left out. @FILE takes it from a file, - from "
+    "standard input.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 @reporting
@@ -36,13 +43,16 @@ def send(
     loaded = open_providers(settings.load())
     if provider not in loaded:
         fail(f"no provider {provider!r} ({suggest(provider, loaded.names)})")
-    delivery = build_delivery(loaded.get(provider), example, secret, url)
+    given = None if secret is None else read_secret(secret)
+    delivery = build_delivery(loaded.get(provider), example, given, url)
     status, body = post(url, delivery)
     if as_json:
         print_json({"status": status, "body": _decoded(body)})
     else:
         click.secho(f"{status} ", fg="green" if status < _OK else "red", nl=False)
         click.echo(body.decode("utf-8", "replace"))
+        if status == HTTPStatus.UNAUTHORIZED and secret is None:
+            click.secho("nothing was signed: give --secret", fg="yellow", err=True)
     if status >= _OK:
         raise SystemExit(1)
 

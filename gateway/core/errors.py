@@ -32,6 +32,8 @@ class SignatureError(DeliveryError):
     """The delivery is not proven to come from its sender."""
 
     code = "signature_invalid"
+    challenge = ""
+    """What asks for the proof, where senders wait to be asked."""
 
 
 class SignatureMissing(SignatureError):

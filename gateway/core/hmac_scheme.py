@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from functools import partial
 
@@ -10,13 +10,13 @@ from gateway.core.encodings import SECRET_ENCODINGS, decode_secret
 from gateway.core.errors import DefinitionError, SignatureMismatch
 from gateway.core.model import Delivery
 from gateway.core.proofs import Credentials
-from gateway.core.signed_headers import Pairs, Signed, SignedHeader, Timestamp, check_word
+from gateway.core.signed_headers import SignedScheme, check_word
 
 DIGEST_SIZES = {"sha256": 32, "sha1": 20, "sha512": 64}
 
 
 @dataclass(frozen=True, slots=True)
-class Hmac:
+class Hmac(SignedScheme):
     """An HMAC over the raw body, or over ``signed`` with the body and other parts in it.
 
     ``header`` may be several names, of which the first that is present counts. ``signed``
@@ -26,42 +26,16 @@ class Hmac:
     Raises `DefinitionError` if the scheme cannot work.
     """
 
-    header: str | tuple[str, ...]
-    signed: Signed = "{body}"
     algorithm: str = "sha256"
-    encoding: str = "hex"
-    prefix: str = ""
-    prefix_optional: bool = False
-    list: Pairs | None = None
-    timestamp: Timestamp | None = None
-    tolerance: int | None = None
+    _: KW_ONLY
     secret_encoding: str = "utf8"  # noqa: S105  # names an encoding
     secret_prefix: str = ""
     credential: str = "secret"
-    _place: SignedHeader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_word("algorithm", self.algorithm, DIGEST_SIZES)
         check_word("secret_encoding", self.secret_encoding, SECRET_ENCODINGS)
-        if not self.credential:
-            raise DefinitionError("no credential is named", field="credential")
-        place = SignedHeader(
-            header=self.header,
-            size=DIGEST_SIZES[self.algorithm],
-            signed=self.signed,
-            encoding=self.encoding,
-            prefix=self.prefix,
-            prefix_optional=self.prefix_optional,
-            list=self.list,
-            timestamp=self.timestamp,
-            tolerance=self.tolerance,
-        )
-        object.__setattr__(self, "_place", place)
-
-    @property
-    def credential_names(self) -> tuple[str, ...]:
-        """The one credential whose values are keys."""
-        return (self.credential,)
+        self._find_place(DIGEST_SIZES[self.algorithm])
 
     def problem(self, secret: str) -> str:
         """Why this text cannot be a key; empty if it can."""

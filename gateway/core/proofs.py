@@ -23,7 +23,7 @@ class Scheme(Protocol):
 
     @property
     def credential_names(self) -> tuple[str, ...]:
-        """The names of the credentials that can prove the origin."""
+        """The names of the credentials that prove the origin, all of them together."""
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:
         """Return if a current credential proves the origin, else raise a `SignatureError`."""
@@ -36,6 +36,27 @@ class Scheme(Protocol):
 
     def problem(self, secret: str) -> str:
         """Why this text cannot be a secret of the scheme; empty if it can."""
+
+
+class OneCredential:
+    """What schemes with one credential have in common; its name is their ``credential``."""
+
+    __slots__ = ()
+    credential: str
+
+    @property
+    def credential_names(self) -> tuple[str, ...]:
+        """The one credential, whose values are keys or secrets."""
+        return (self.credential,)
+
+
+@runtime_checkable
+class Challenging(Protocol):
+    """A scheme whose senders wait for a 401 that asks for the proof before they give it."""
+
+    @property
+    def challenge(self) -> str:
+        """What stands in ``WWW-Authenticate``: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1."""
 
 
 def header_names(header: str | tuple[str, ...]) -> tuple[str, ...]:

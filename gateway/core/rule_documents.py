@@ -1,6 +1,6 @@
 """Reads the rules of a document and refuses whatever could not work."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -16,14 +16,15 @@ from gateway.core.expressions import (
 )
 from gateway.core.model import OBSERVABLE, Status
 from gateway.core.nodes import Node, NodeError, NodeErrors
-from gateway.core.rules import Lookup, Rule, RuleSet
-
-MAX_RULES = 500
+from gateway.core.rules import Lookup, Rule
+from gateway.core.written_rules import MAX_RULES, RulesOf, WrittenRule, WrittenRules
 
 IGNORE = "ignore"
 STATUSES = (*(status.value for status in OBSERVABLE), IGNORE)
 DEFAULTABLE = ("for_each", "key", "message", "metadata", "occurred_at", "event_id", "resolve_after")
 RULE_KEYS = ("name", "when", "status", *DEFAULTABLE)
+RULES_OF = "rules_of"
+"""The key of an entry that stands for the rules of another provider."""
 
 _WHOLE_PAYLOAD = "@"
 _NOTHING = Template("", ("",))
@@ -31,7 +32,7 @@ _NOTHING = Template("", ("",))
 T = TypeVar("T")
 
 
-def compile_rules(document: Node, others: Iterable[str] = ()) -> RuleSet:
+def compile_rules(document: Node, others: Iterable[str] = ()) -> WrittenRules:
     """Compile the ``rules`` and ``defaults`` of a mapping.
 
     ``others`` are the keys that the mapping may have besides. Raises `NodeErrors` with
@@ -43,10 +44,11 @@ def compile_rules(document: Node, others: Iterable[str] = ()) -> RuleSet:
     )
     defaults = reader.take((parts or {}).get("defaults"), lambda node: node.mapping(DEFAULTABLE))
     nodes = reader.take((parts or {}).get("rules"), _rule_nodes)
-    rules = [reader.rule(node, defaults or {}) for node in nodes or ()]
+    values = reader.values(defaults or {})
+    entries = [reader.entry(node) for node in nodes or ()]
     if reader.errors:
         raise NodeErrors(reader.errors)
-    return RuleSet(tuple(rule for rule in rules if rule is not None))
+    return WrittenRules(tuple(entry for entry in entries if entry is not None), values)
 
 
 class _Reader:
@@ -63,32 +65,30 @@ class _Reader:
         try:
             return read(node)
         except NodeErrors as several:
-            errors = several.errors
+            self.errors += several.errors
         except NodeError as error:
-            errors = [error]
-        # A default that is wrong is met again in every rule.
-        known = {error.path for error in self.errors}
-        self.errors.extend(error for error in errors if error.path not in known)
+            self.errors.append(error)
         return None
 
-    def rule(self, node: Node, defaults: dict[str, Node]) -> Rule | None:
-        """One rule; None if there is nothing to go on with."""
-        own = self.take(node, lambda node: node.mapping(RULE_KEYS, required=("name", "status")))
-        if own is None:
+    def values(self, parts: Mapping[str, Node]) -> dict[str, Any]:
+        """What stands behind the keys that can have a default, by attribute of a rule."""
+        return {name: self.take(part, _READERS[name]) for name, part in parts.items()}
+
+    def entry(self, node: Node) -> WrittenRule | RulesOf | None:
+        """A rule, or what stands for several; None if there is nothing to go on with."""
+        if isinstance(node.value, dict) and RULES_OF in node.value:
+            return self.take(node, _rules_of)
+        parts = self.take(node, lambda node: node.mapping(RULE_KEYS, required=("name", "status")))
+        if parts is None:
             return None
-        parts = {**defaults, **own}
-        return Rule(
+        given = {name: part for name, part in parts.items() if name in DEFAULTABLE}
+        rule = Rule(
             name=self.take(parts["name"], self._name) or "",
             status=self.take(parts["status"], _status),
-            key=self.take(parts.get("key"), _text_template) or _NOTHING,
-            message=self.take(parts.get("message"), _text_template) or _NOTHING,
+            **{"key": _NOTHING, "message": _NOTHING, **self.values(given)},
             when=self.take(parts.get("when"), _expression),
-            for_each=self.take(parts.get("for_each"), _for_each),
-            metadata=self.take(parts.get("metadata"), _metadata) or {},
-            occurred_at=self.take(parts.get("occurred_at"), _value),
-            event_id=self.take(parts.get("event_id"), _value),
-            resolve_after=self.take(parts.get("resolve_after"), _resolve_after),
         )
+        return WrittenRule(rule, frozenset(given), node.path)
 
     def _name(self, node: Node) -> str:
         name = _text(node)
@@ -96,6 +96,11 @@ class _Reader:
             node.fail(f"there are two rules named {name!r}")
         self._names.add(name)
         return name
+
+
+def _rules_of(node: Node) -> RulesOf:
+    part = node.mapping((RULES_OF,), required=(RULES_OF,))[RULES_OF]
+    return RulesOf(part.text(), part.path)
 
 
 def _rule_nodes(node: Node) -> list[Node]:
@@ -176,6 +181,17 @@ def _looks_like_expression(text: str) -> bool:
     except ExpressionError:
         return False
     return True
+
+
+_READERS: Mapping[str, Callable[[Node], Any]] = {
+    "for_each": _for_each,
+    "key": _text_template,
+    "message": _text_template,
+    "metadata": _metadata,
+    "occurred_at": _value,
+    "event_id": _value,
+    "resolve_after": _resolve_after,
+}
 
 
 def compiled(node: Node, compile_text: Callable[[str], T]) -> T:

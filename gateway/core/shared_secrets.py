@@ -16,13 +16,39 @@ from gateway.core.errors import (
     SignatureMissing,
 )
 from gateway.core.model import Delivery
-from gateway.core.proofs import Credentials, checked, header_names, present_header
+from gateway.core.proofs import (
+    Credentials,
+    OneCredential,
+    checked,
+    header_names,
+    present_header,
+)
+
+BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"'
 
 _AUTHORIZATION = ("authorization",)
 
 
+class _SentAlong(OneCredential):
+    """The secret itself stands in a header or parameter."""
+
+    __slots__ = ()
+
+    def problem(self, secret: str) -> str:
+        """Why this text cannot stand there; empty if it can."""
+        if not secret:
+            return "it is empty"
+        plain = secret.isascii() and secret.isprintable() and secret == secret.strip()
+        return "" if plain else "it is not ASCII, or has spaces at its ends, and cannot be sent so"
+
+    def _sendable(self, secret: str) -> str:
+        if problem := self.problem(secret):
+            raise DefinitionError(f"cannot sign: {problem}")
+        return secret
+
+
 @dataclass(frozen=True, slots=True)
-class HeaderEquals:
+class HeaderEquals(_SentAlong):
     """A header whose value is the secret. Of several names the first present counts."""
 
     header: str | tuple[str, ...]
@@ -32,15 +58,6 @@ class HeaderEquals:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_headers", header_names(self.header))
 
-    @property
-    def credential_names(self) -> tuple[str, ...]:
-        """The one credential that is sent along."""
-        return (self.credential,)
-
-    def problem(self, secret: str) -> str:
-        """Why this text cannot stand in a header; empty if it can."""
-        return _problem(secret)
-
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
         """Return if the header holds a current secret."""
         secrets = _current(credentials, self.credential)
@@ -48,23 +65,14 @@ class HeaderEquals:
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
         """Add the header."""
-        return _with_header(delivery, self._headers[0], _sendable(secret))
+        return _with_header(delivery, self._headers[0], self._sendable(secret))
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(_SentAlong):
     """``Authorization: Bearer`` with the secret as token."""
 
     credential: str = "secret"
-
-    @property
-    def credential_names(self) -> tuple[str, ...]:
-        """The one credential that is sent along."""
-        return (self.credential,)
-
-    def problem(self, secret: str) -> str:
-        """Why this text cannot be a token; empty if it can."""
-        return _problem(secret)
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
         """Return if the token is a current secret."""
@@ -73,19 +81,22 @@ class Bearer:
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
         """Add the ``Authorization`` header."""
-        return _with_header(delivery, "authorization", f"Bearer {_sendable(secret)}")
+        return _with_header(delivery, "authorization", f"Bearer {self._sendable(secret)}")
 
 
 @dataclass(frozen=True, slots=True)
-class Basic:
-    """``Authorization: Basic``; the secret is ``user:password``."""
+class Basic(OneCredential):
+    """``Authorization: Basic``; the secret is ``user:password``.
+
+    Many senders give it only when asked for it.
+    """
 
     credential: str = "secret"
 
     @property
-    def credential_names(self) -> tuple[str, ...]:
-        """The one credential that is sent along."""
-        return (self.credential,)
+    def challenge(self) -> str:
+        """https://www.rfc-editor.org/rfc/rfc7617#section-2."""
+        return BASIC_CHALLENGE
 
     def problem(self, secret: str) -> str:
         """Why this text cannot be user and password; empty if it can."""
@@ -112,20 +123,11 @@ class Basic:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryEquals:
+class QueryEquals(_SentAlong):
     """A parameter in the address whose value is the secret."""
 
     parameter: str
     credential: str = "secret"
-
-    @property
-    def credential_names(self) -> tuple[str, ...]:
-        """The one credential that is sent along."""
-        return (self.credential,)
-
-    def problem(self, secret: str) -> str:
-        """Why this text cannot be a parameter; empty if it can."""
-        return _problem(secret)
 
     def verify(self, delivery: Delivery, credentials: Credentials, now: datetime) -> None:  # noqa: ARG002
         """Return if the parameter holds a current secret."""
@@ -137,7 +139,7 @@ class QueryEquals:
 
     def sign(self, delivery: Delivery, secret: str, now: datetime) -> Delivery:  # noqa: ARG002
         """Add the parameter."""
-        return replace(delivery, query={**delivery.query, self.parameter: _sendable(secret)})
+        return replace(delivery, query={**delivery.query, self.parameter: self._sendable(secret)})
 
 
 def _authorization(delivery: Delivery, scheme: str) -> str:
@@ -162,19 +164,6 @@ def _compare(given: bytes, secrets: list[bytes], name: str) -> None:
 
 def _bytes(secret: str) -> bytes:
     return secret.encode("utf-8", "surrogatepass")
-
-
-def _problem(secret: str) -> str:
-    if not secret:
-        return "it is empty"
-    plain = secret.isascii() and secret.isprintable() and secret == secret.strip()
-    return "" if plain else "it is not ASCII, or has spaces at its ends, and cannot be sent so"
-
-
-def _sendable(secret: str) -> str:
-    if problem := _problem(secret):
-        raise DefinitionError(f"cannot sign: {problem}")
-    return secret
 
 
 def _with_header(delivery: Delivery, name: str, value: str) -> Delivery:

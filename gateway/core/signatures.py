@@ -4,6 +4,7 @@ A scheme is a value. ``verify`` compares in constant time, tries every current s
 raises a `SignatureError`; ``sign`` does what the sender does, for tests and ``taco send``.
 """
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from gateway.core.errors import (
 )
 from gateway.core.hmac_scheme import Hmac
 from gateway.core.model import Delivery
-from gateway.core.proofs import Credentials, Scheme
+from gateway.core.proofs import Challenging, Credentials, Scheme
 from gateway.core.shared_secrets import Basic, Bearer, HeaderEquals, QueryEquals
 from gateway.core.signed_content import Segments
 from gateway.core.signed_headers import Pairs, Timestamp
@@ -35,6 +36,8 @@ __all__ = [
     "Segments",
     "Timestamp",
     "Unsigned",
+    "alternatives",
+    "companions",
     "configured",
     "problem",
     "verify",
@@ -136,10 +139,30 @@ def configured(credentials: Credentials) -> Credentials:
     return {name: values for name, values in kept.items() if values}
 
 
+def alternatives(scheme: Scheme) -> Iterator[Scheme]:
+    """The schemes of which one is enough: those in `AnyOf`, else the scheme itself."""
+    if isinstance(scheme, AnyOf):
+        for each in scheme.schemes:
+            yield from alternatives(each)
+    else:
+        yield scheme
+
+
+def companions(scheme: Scheme, name: str, given: Collection[str] = ()) -> tuple[str, ...]:
+    """The credentials that are missing beside this one, so that a delivery can be verified.
+
+    A scheme needs all of its credentials, and what only a handshake uses needs any scheme.
+    """
+    ways = [each.credential_names for each in alternatives(scheme)]
+    using = [names for names in ways if name in names] or ways
+    missing = (tuple(each for each in names if each not in {*given, name}) for names in using)
+    return min(missing, key=len)
+
+
 def problem(scheme: Scheme, credential: str, secret: str) -> str:
     """Why a text cannot be a value of a credential of the scheme; empty if it can."""
-    schemes = scheme.schemes if isinstance(scheme, AnyOf) else (scheme,)
-    problems = [each.problem(secret) for each in schemes if credential in each.credential_names]
+    users = (each for each in alternatives(scheme) if credential in each.credential_names)
+    problems = [each.problem(secret) for each in users]
     return problems[0] if problems and all(problems) else ""
 
 
@@ -151,5 +174,19 @@ def verify(scheme: Scheme, delivery: Delivery, credentials: Credentials, now: da
     must not become an open one.
     """
     current = configured(credentials)
-    if current:
+    if not current:
+        return
+    try:
         scheme.verify(delivery, current, now)
+    except SignatureError as error:
+        error.challenge = ", ".join(_challenges(scheme, current))
+        raise
+
+
+def _challenges(scheme: Scheme, credentials: Credentials) -> Iterator[str]:
+    """What the schemes ask for that one of the credentials could satisfy."""
+    for each in alternatives(scheme):
+        if isinstance(each, Challenging):
+            secrets = (text for name in each.credential_names for text in credentials.get(name, ()))
+            if not all(map(each.problem, secrets)):
+                yield each.challenge

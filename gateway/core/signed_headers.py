@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from gateway.core.errors import (
 )
 from gateway.core.model import Delivery
 from gateway.core.nodes import suggest
-from gateway.core.proofs import header_names, present_header
+from gateway.core.proofs import OneCredential, header_names, present_header
 from gateway.core.signed_content import Compiled, Segments, compile_content
 
 UNITS = ("auto", "s", "ms")
@@ -225,3 +225,36 @@ def _completed(delivery: Delivery, content: Compiled) -> Delivery:
     return replace(
         delivery, headers={**delivery.headers, **headers}, query={**delivery.query, **query}
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SignedScheme(OneCredential):
+    """What `Hmac` and `Ed25519` have in common: a signature of theirs stands in a header."""
+
+    header: str | tuple[str, ...]
+    signed: Signed = "{body}"
+    _: KW_ONLY
+    encoding: str = "hex"
+    prefix: str = ""
+    prefix_optional: bool = False
+    list: Pairs | None = None
+    timestamp: Timestamp | None = None
+    tolerance: int | None = None
+    _place: SignedHeader = field(init=False, repr=False, compare=False)
+
+    def _find_place(self, size: int) -> None:
+        """Check where signatures of so many bytes stand; raises `DefinitionError`."""
+        if not self.credential:
+            raise DefinitionError("no credential is named", field="credential")
+        place = SignedHeader(
+            header=self.header,
+            size=size,
+            signed=self.signed,
+            encoding=self.encoding,
+            prefix=self.prefix,
+            prefix_optional=self.prefix_optional,
+            list=self.list,
+            timestamp=self.timestamp,
+            tolerance=self.tolerance,
+        )
+        object.__setattr__(self, "_place", place)

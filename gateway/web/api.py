@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 import falcon
@@ -12,6 +13,7 @@ import orjson
 from falcon.asgi import Request, Response
 
 from gateway.core.errors import Forbidden, NotFound, RequestError, Unauthorized
+from gateway.descriptions import provider_view
 from gateway.management import changes_of, draft_of
 from gateway.providers import Providers
 from gateway.store import history, monitors, teams
@@ -152,6 +154,19 @@ class MonitorResource:
         monitor = await management.monitor(req, monitor_id)
         await asyncio.to_thread(monitors.remove, management.store, monitor.team_id, monitor_id)
         resp.status = falcon.HTTP_204
+
+
+class ProvidersResource:
+    """``/providers``: who can post, and the credentials that each needs."""
+
+    def __init__(self, management: Management) -> None:
+        self._management = management
+        self._views = [provider_view(each) for each in management.providers]
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """List all, by name."""
+        await self._management.team(req)
+        _send(resp, {"items": sorted(self._views, key=itemgetter("name"))})
 
 
 class HistoryResource:

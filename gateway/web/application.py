@@ -8,7 +8,13 @@ from falcon.asgi import App, Request, Response
 from gateway.intake import Intake
 from gateway.recorder import Recorder
 from gateway.store.engine import Store
-from gateway.web.api import Management, MonitorResource, MonitorsResource, history_resources
+from gateway.web.api import (
+    Management,
+    MonitorResource,
+    MonitorsResource,
+    ProvidersResource,
+    history_resources,
+)
 from gateway.web.errors import ErrorHandlers
 from gateway.web.health import HealthResource, Probe, ReadinessResource
 from gateway.web.webhooks import HeartbeatResource, Reception, WebhookResource
@@ -46,6 +52,7 @@ def create_app(
     app.add_route("/webhooks/{token}", WebhookResource(intake, reception))
     app.add_route("/webhooks/{token}/heartbeat", HeartbeatResource(intake, reception))
     for prefix in ("", "/api"):
+        app.add_route(f"{prefix}/providers", ProvidersResource(management))
         app.add_route(f"{prefix}/monitors", MonitorsResource(management))
         app.add_route(f"{prefix}/monitors/{{monitor_id}}", MonitorResource(management))
         for name, resource in history_resources(management).items():

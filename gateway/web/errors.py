@@ -10,7 +10,13 @@ import falcon
 import orjson
 from falcon.asgi import App, Request, Response, WebSocket
 
-from gateway.core.errors import GatewayError, MethodNotAllowed, RateLimited, Unavailable
+from gateway.core.errors import (
+    GatewayError,
+    MethodNotAllowed,
+    RateLimited,
+    SignatureError,
+    Unavailable,
+)
 from gateway.web.texts import negotiate, text_of
 
 _log = logging.getLogger(__name__)
@@ -89,6 +95,8 @@ class ErrorHandlers:
             body["details"] = {"reason": error.message, **error.details}
         if isinstance(error, MethodNotAllowed):
             resp.set_header("Allow", allow(error))
+        if isinstance(error, SignatureError) and error.challenge:
+            resp.set_header("WWW-Authenticate", error.challenge)
         if error.code in _CLOSING:
             resp.set_header("Connection", "close")
         _answer(resp, status, body, _retry_after(error))

@@ -42,7 +42,7 @@ SCHEMES: list[tuple[dict[str, Any], Scheme]] = [
             ("webhook-signature",),
             ("{header.webhook-id}.{timestamp}.{body}",),
             "sha512",
-            "base64",
+            encoding="base64",
             list=Pairs("v1", separator=" ", pair=","),
             timestamp=Timestamp(("webhook-timestamp",), "s"),
             tolerance=300,

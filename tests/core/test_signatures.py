@@ -32,6 +32,7 @@ from gateway.core.signatures import (
     Segments,
     Timestamp,
     Unsigned,
+    companions,
     configured,
     verify,
 )
@@ -113,6 +114,13 @@ SHARED: dict[str, Scheme] = {
     "query": QueryEquals("auth_token"),
 }
 ALL = ALL_HMAC | SHARED
+
+
+@dataclass(frozen=True)
+class Both(Bearer):
+    """A scheme that needs several credentials at once."""
+
+    credential_names: tuple[str, ...] = ()
 
 
 def secret_for(scheme: Scheme, name: str = "one") -> str:
@@ -880,3 +888,61 @@ def test_any_header_at_all_is_only_a_signature_error(
 
     with pytest.raises(SignatureError):
         check(scheme, delivery(headers=headers, query={"auth_token": proof}), secret_for(scheme))
+
+
+class TestChallenges:
+    """A 401 asks for what one of the configured credentials could answer."""
+
+    BASIC = 'Basic realm="webhooks", charset="UTF-8"'
+
+    @pytest.mark.parametrize(
+        ("scheme", "credentials", "challenge"),
+        [
+            (Basic(), {"secret": ("user:password",)}, BASIC),
+            (Bearer(), {"secret": ("s3cret",)}, ""),
+            (AnyOf((Bearer(), Basic("login"))), {"login": ("user:password",)}, BASIC),
+            (AnyOf((Bearer(), Basic("login"))), {"secret": ("s3cret",)}, ""),
+            # One credential for either of two ways: by its form it is for one of them.
+            (AnyOf((HeaderEquals("x-token"), Basic())), {"secret": ("s3cret",)}, ""),
+            (AnyOf((HeaderEquals("x-token"), Basic())), {"secret": ("s", "a:b")}, BASIC),
+            (AnyOf((Basic("one"), AnyOf((Basic("two"),)))), {"two": ("a:b",)}, BASIC),
+            (Unsigned("it cannot"), {"secret": ("a:b",)}, ""),
+        ],
+    )
+    @pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic eDp5"}])
+    def test_asked_for(
+        self,
+        scheme: Scheme,
+        credentials: dict[str, tuple[str, ...]],
+        challenge: str,
+        headers: dict[str, str],
+    ) -> None:
+        with pytest.raises(SignatureError) as refused:
+            verify(scheme, delivery(headers=headers), credentials, NOW)
+
+        assert refused.value.challenge == challenge
+
+
+class TestCompanions:
+    TOKEN = Both(credential_names=("tenant", "application"))
+
+    @pytest.mark.parametrize(
+        ("scheme", "name", "given", "missing"),
+        [
+            (Bearer(), "secret", (), ()),
+            (Bearer(), "verify_token", (), ("secret",)),
+            (Bearer(), "verify_token", ("secret",), ()),
+            (TOKEN, "tenant", (), ("application",)),
+            (TOKEN, "tenant", ("application",), ()),
+            (TOKEN, "other", (), ("tenant", "application")),
+            (AnyOf((TOKEN, Bearer())), "secret", (), ()),
+            (AnyOf((TOKEN, Bearer())), "tenant", ("secret",), ("application",)),
+            (AnyOf((TOKEN, Bearer())), "other", (), ("secret",)),
+            (AnyOf((TOKEN, Bearer())), "other", ("secret",), ()),
+            (Unsigned("it cannot"), "secret", (), ()),
+        ],
+    )
+    def test_what_is_missing(
+        self, scheme: Scheme, name: str, given: tuple[str, ...], missing: tuple[str, ...]
+    ) -> None:
+        assert companions(scheme, name, given) == missing

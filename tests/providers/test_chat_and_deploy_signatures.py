@@ -58,112 +58,6 @@ def signed_by(name: str, body: bytes, secret: str) -> Delivery:
     return PROVIDERS.get(name).provider.signature.sign(delivery(body), secret, NOW)
 
 
-# Where no platform publishes an answer, openssl made it.
-KNOWN = [
-    # https://docs.slack.dev/authentication/verifying-requests-from-slack/
-    pytest.param(
-        "slack",
-        {"secret": ("8f742231b10e8888abcd99yyyzzz85a5",)},
-        {
-            "X-Slack-Request-Timestamp": "1531420618",
-            "X-Slack-Signature": "v0="
-            "a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
-        },
-        SLACK_COMMAND,
-        1531420618,
-        id="slack",
-    ),
-    pytest.param(
-        "discord",
-        {"public_key": (PUBLIC_KEY,)},
-        {
-            "X-Signature-Timestamp": "1700000000",
-            "X-Signature-Ed25519": "1695961a47c91a1ec033b819b7e87e3d"
-            "bc583dd0cee6d1fd0216f58ac87b6228ae531ddbf91fb7bc28d7edf7f08604da"
-            "16f54624f38a6bc0614e4dc13cd47f0f",
-        },
-        b'{"type":1}',
-        1700000000,
-        id="discord",
-    ),
-    pytest.param(
-        "gitlab",
-        SECRET,
-        {"X-Gitlab-Event": "Job Hook", "X-Gitlab-Token": "correct horse"},
-        b"{}",
-        1700000000,
-        id="gitlab: secret token",
-    ),
-    # https://github.com/standard-webhooks/standard-webhooks
-    pytest.param(
-        "gitlab",
-        {"signing_token": (SIGNING_TOKEN,)},
-        {
-            "X-Gitlab-Event": "Pipeline Hook",
-            "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
-            "webhook-timestamp": "1614265330",
-            "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-        },
-        b'{"test": 2432232314}',
-        1614265330,
-        id="gitlab: signing token",
-    ),
-    pytest.param(
-        "vercel",
-        SECRET,
-        {"x-vercel-signature": "3f5f02a2395b1827a46c08afe4827a497d2ef70e"},
-        b'{"id":"event_1","type":"deployment.error"}',
-        1700000000,
-        id="vercel",
-    ),
-    pytest.param(
-        "heroku",
-        SECRET,
-        {"Heroku-Webhook-Hmac-SHA256": "esbDtlrup4b89wM+SGBa0SFEGaISCUVHkHbvkGVzJ+U="},
-        b'{"resource":"release"}',
-        1700000000,
-        id="heroku",
-    ),
-    *(
-        pytest.param(
-            "sentry",
-            SECRET,
-            {header: "9be6f8cdf3ad42948d87ced412dde3fbd42ac52a8d39b7b1e0ace552493ffd2d"},
-            b'{"action":"triggered"}',
-            1700000000,
-            id=f"sentry: {header}",
-        )
-        for header in ("Sentry-Hook-Signature", "Sentry-App-Signature")
-    ),
-    pytest.param(
-        "netlify",
-        SECRET,
-        {
-            "X-Webhook-Signature": "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9"
-            ".eyJpc3MiOiJuZXRsaWZ5Iiwic2hhMjU2IjoiY2JhNDZjMWQ3NGRmY2IwNWU1ODRlMGZmYjJhYzFiZDM5ZDVk"
-            "MGRlMGM3YTNmZDJhZTczNTRiNDQwMWY0OGJhNiJ9"
-            ".anFPmOzBVLyaB8NRhJqPp4DeC7puo99CP7R0gdmP9-0"
-        },
-        b'{"state":"ready"}',
-        1700000000,
-        id="netlify",
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "credentials", "headers", "body", "at"), KNOWN)
-def test_known_answers(
-    name: str, credentials: Credentials, headers: dict[str, str], body: bytes, at: int
-) -> None:
-    received = delivery(body, headers)
-    now = datetime.fromtimestamp(at, UTC)
-
-    assert refused(name, received, credentials, now) is None
-    assert PROVIDERS.detect(received).name == name
-    others = dict.fromkeys(credentials, ("whsec_" + "0" * 64,))
-    assert refused(name, received, others, now) is SignatureMismatch
-
-
 class Then(Clock):
     def now(self) -> float:
         return NOW.timestamp()
@@ -211,6 +105,9 @@ def test_gitlab_as_the_library_of_the_standard_does(body: str) -> None:
     received = delivery(body.encode(), headers)
 
     assert refused("gitlab", received, {"signing_token": (SIGNING_TOKEN,)}) is None
+    assert PROVIDERS.detect(replace(received, headers={**headers, "x-gitlab-event": "x"})).name == (
+        "gitlab"
+    )
 
 
 @pytest.mark.parametrize(

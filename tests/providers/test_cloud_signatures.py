@@ -27,9 +27,7 @@ from gateway.core.errors import (
     SignatureMissing,
     SignatureStale,
 )
-from gateway.core.expressions import Template
 from gateway.core.model import Delivery
-from gateway.core.rules import Lookup, Rule
 from gateway.core.signatures import AnyOf, Credentials
 from gateway.providers import load_providers
 
@@ -413,25 +411,6 @@ class TestConfirmation:
     )
     def test_nothing_else_is_confirmed(self, fields: dict[str, Any]) -> None:
         assert SNS.handshake(delivered(signed(fields)), ALLOWED) is None
-
-
-def test_sns_and_eventbridge_agree_about_events_of_aws() -> None:
-    """Two files, since a rule file includes no other: here is what keeps them the same."""
-    direct = {rule.name: rule for rule in PROVIDERS.get("aws_eventbridge").rules.rules}
-    by_sns = {rule.name: rule for rule in SNS.rules.rules}
-    shared = {name: rule for name, rule in direct.items() if name != "own event"}
-
-    assert {name: meaning(rule) for name, rule in shared.items()} == {
-        name: meaning(by_sns[name]) for name in shared
-    }
-
-
-def meaning(rule: Rule) -> list[object]:
-    status = rule.status
-    looked_up = (status.source.text, status.values) if isinstance(status, Lookup) else status
-    when = rule.when.text if rule.when else ""
-    texts: list[Template] = [rule.key, rule.message]
-    return [when, looked_up, rule.resolve_after, *(template.text for template in texts)]
 
 
 # ---- tokens

@@ -591,3 +591,40 @@ def test_any_json_makes_a_monitor_or_is_refused(gateway: Gateway, body: Any) -> 
 
 def json_bytes(value: Any) -> bytes:
     return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize("prefix", ["", "/api"])
+def test_providers_say_which_credentials_they_need(gateway: Gateway, prefix: str) -> None:
+    items = gateway.manage("GET", f"{prefix}/providers").json["items"]
+    found = {item["name"]: item for item in items}
+
+    assert tuple(found) == gateway.providers.names
+    assert found["whatsapp"]["credentials"] == [
+        {
+            "name": "secret",
+            "label": "App secret",
+            "help": "In the app dashboard, App settings, Basic.",
+            "required": False,
+            "needs": [],
+        },
+        {
+            "name": "verify_token",
+            "label": "Verify token",
+            "help": "Any text; the same in the field Verify token of the webhook's configuration.",
+            "required": False,
+            "needs": ["secret"],
+        },
+    ]
+    assert found["discord"]["answer"] == {
+        "status": 204,
+        "contentType": "application/json",
+        "body": "",
+    }
+    assert found["github"]["answer"] is None
+    assert found["pingdom"]["signed"] is False
+    # Where things are on the server is for operators alone.
+    assert not any("origin" in item for item in items)
+
+
+def test_providers_are_not_for_strangers(gateway: Gateway) -> None:
+    assert gateway.request("GET", "/providers").status_code == 401

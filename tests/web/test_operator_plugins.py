@@ -108,6 +108,14 @@ def test_a_reply_that_raises_does_not_take_back_what_is_stored(own: Gateway) -> 
     assert answer.json["result"]["outcome"] == "recorded"
 
 
+def test_a_reply_that_raises_is_described_as_what_is_given_instead(own: Gateway) -> None:
+    items = own.manage("GET", "/providers").json["items"]
+    answers = {item["name"]: item["answer"] for item in items}
+
+    assert answers["broken_reply"] is None
+    assert answers["acme"] == {"status": 202, "contentType": "text/xml", "body": "<recorded/>"}
+
+
 def test_a_provider_that_is_not_loaded_any_more(own: Gateway) -> None:
     monitor = own.monitor("gone")
 

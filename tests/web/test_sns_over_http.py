@@ -119,3 +119,27 @@ def test_a_monitor_without_a_topic_visits_nothing(gateway: Gateway) -> None:
 
     assert post(gateway, unsigned, subscription("unwanted")).status_code == 200
     assert gateway.log(unsigned) == [("ignored", "rule 'subscription' ignores it")]
+
+
+def test_raw_messages_are_asked_for_user_and_password(gateway: Gateway) -> None:
+    """SNS sends what stands in its endpoint's address only after a 401 that asks for it."""
+    monitor = gateway.monitor("aws_sns", credentials={"basic_auth": ("sns:s3cret",)})
+    body = json.dumps(ALARM).encode()
+
+    first = gateway.post(monitor, body)
+    second = gateway.post(monitor, body, {"Authorization": "Basic c25zOnMzY3JldA=="})
+
+    assert first.status_code == 401
+    assert first.headers["www-authenticate"] == 'Basic realm="webhooks", charset="UTF-8"'
+    assert first.json["code"] == "signature_missing"
+    assert second.status_code == 200
+    assert second.json["monitor"]["status"] == "down"
+
+
+def test_nobody_is_asked_for_what_is_not_configured(gateway: Gateway) -> None:
+    monitor = gateway.monitor("aws_sns", credentials={"topic_arn": (TOPIC,)})
+
+    answer = gateway.post(monitor, json.dumps(ALARM).encode())
+
+    assert answer.status_code == 401
+    assert "www-authenticate" not in answer.headers
