@@ -1,18 +1,17 @@
 """The pipe, step by step, on a real store and recorder; without HTTP."""
 
 import asyncio
-import sqlite3
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from databases import locked
 
 from gateway import intake
 from gateway.admission import Buckets
@@ -148,15 +147,6 @@ async def pipe(
         yield Pipe(store, made, team, asked)
     finally:
         await recorder.stop()
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    blocker = sqlite3.connect(file, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    yield
-    blocker.execute("ROLLBACK")
-    blocker.close()
 
 
 def test_a_delivery_is_taken(store: Store, team: NewTeam) -> None:
@@ -410,11 +400,10 @@ def test_a_heartbeat_is_taken(store: Store, team: NewTeam) -> None:
 
 
 def test_a_refusal_stands_while_the_database_is_away(
-    store: Store, team: NewTeam, tmp_path: Path
+    store: Store, team: NewTeam, database_url: str
 ) -> None:
     impatient = Store(
-        open_engine(f"sqlite:///{tmp_path}/gateway.db", lock_timeout=timedelta(milliseconds=50)),
-        store.vault,
+        open_engine(database_url, lock_timeout=timedelta(milliseconds=50)), store.vault
     )
 
     async def go() -> None:
@@ -422,7 +411,7 @@ def test_a_refusal_stands_while_the_database_is_away(
             monitor = p.monitor("native", NEW)
             right = signed(NATIVE.provider, UP, NEW)
             await p.intake.receive(monitor.token, right)
-            with locked(tmp_path / "gateway.db"):
+            with locked(database_url):
                 with pytest.raises(SignatureMissing):
                     await p.intake.receive(monitor.token, delivery(UP))
                 with pytest.raises(Unavailable):

@@ -131,6 +131,7 @@ def test_a_sweep_says_what_it_found(
     assert len(history.list_incidents(store, monitor.id, before=None, limit=5)) == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_without_a_database_no_sweep_and_no_end(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -205,6 +205,7 @@ def test_a_failure_in_the_transaction_stores_nothing(store: Store, monitor: Moni
     assert reread(store, monitor).status is Status.PENDING
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_database_that_is_gone_is_unavailable_and_comes_back(
     store: Store, monitor: Monitor, tmp_path: Path
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_database_that_is_gone_is_unavailable_and_comes_back(
     assert outcomes(store, delivery(monitor, event("up", 2))) == [Outcome.RECORDED]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_database_file_that_was_replaced_is_noticed(
     store: Store, monitor: Monitor, tmp_path: Path
 ) -> None:
