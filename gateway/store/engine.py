@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -33,6 +33,11 @@ class Store:
     engine: Engine
     vault: Vault
 
+    @property
+    def on_postgresql(self) -> bool:
+        """Whether the database is a PostgreSQL server, which other machines may use too."""
+        return self.engine.dialect.name == "postgresql"
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write.
@@ -48,6 +53,13 @@ class Store:
         """A transaction that sees one state and never waits for a writer."""
         with database_errors(self.engine), self.engine.connect() as connection:
             yield connection.execution_options(**_READING[self.engine.dialect.name])
+
+    def connect(self) -> Any:
+        """A connection of the driver's own, outside of the pool: whoever asks closes it."""
+        pooled = self.engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()
+        return connection
 
     def close(self) -> None:
         """Give all connections back to the system."""
@@ -88,6 +100,14 @@ def open_engine(
     if parsed.get_backend_name() == "sqlite":
         return sqlite.open_sqlite(parsed, lock_timeout=lock_timeout, create=create, **options)
     return postgresql.open_postgresql(parsed, lock_timeout=lock_timeout, **options)
+
+
+def describe(url: str) -> str:
+    """Which database it is, without what only its users may know."""
+    parsed = make_url(url)
+    return URL.create(
+        parsed.drivername, host=parsed.host, port=parsed.port, database=parsed.database
+    ).render_as_string()
 
 
 def _to_json(value: Any) -> str:
