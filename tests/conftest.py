@@ -8,7 +8,9 @@ import postgres
 import pytest
 from databases import (
     BOTH,
+    NOT_TESTED,
     NewDatabase,
+    available,
     copies_of_database,
     copies_of_file,
     migrate_new,
@@ -20,7 +22,6 @@ from gateway.store.engine import Store
 from gateway.store.teams import NewTeam
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
-NOT_TESTED = "not tested on PostgreSQL"
 
 
 @pytest.fixture(scope="session")
@@ -38,15 +39,8 @@ def new_sqlite(migrated_file: Path) -> NewDatabase:
 
 @pytest.fixture(scope="session")
 def postgres_databases() -> Iterator[postgres.Databases]:
-    """A PostgreSQL server; without one the test is skipped, or fails where it is required."""
-    try:
-        manager = postgres.databases()
-        databases = manager.__enter__()
-    except postgres.NoServerError as error:
-        complain = pytest.fail if postgres.is_required() else pytest.skip
-        complain(f"{NOT_TESTED}: {error}")
-    yield databases
-    manager.__exit__(None, None, None)
+    with available(postgres.databases()) as databases:
+        yield databases
 
 
 @pytest.fixture(scope="session")

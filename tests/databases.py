@@ -3,11 +3,13 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+import postgres
 import psycopg
+import pytest
 from postgres import Databases
 from sqlalchemy.engine import make_url
 
@@ -16,12 +18,26 @@ from gateway.store.migrate import migrate
 from gateway.vault import KEY_BYTES, Vault
 
 BOTH = ("sqlite", "postgresql")
+NOT_TESTED = "not tested on PostgreSQL"
+T = TypeVar("T")
 
 
 class NewDatabase(Protocol):
     """Makes the URL of a migrated database without rows; ``folder`` is for its file, if any."""
 
     def __call__(self, folder: Path) -> AbstractContextManager[str]: ...
+
+
+@contextmanager
+def available(server: AbstractContextManager[T]) -> Iterator[T]:
+    """The server; without one the test is skipped, or fails where it is required."""
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(server)
+        except postgres.NoServerError as error:
+            complain = pytest.fail if postgres.is_required() else pytest.skip
+            complain(f"{NOT_TESTED}: {error}")
+        yield started
 
 
 def open_store(url: str, *, create: bool = False) -> Store:

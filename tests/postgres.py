@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -133,7 +133,9 @@ class Server:
 
     def kill(self) -> None:
         """End it as a power cut would: its processes get to do nothing any more."""
-        self._signal(signal.SIGKILL)
+        self._signal_all(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait(_PATIENCE)
 
     def stop(self) -> None:
         """End it in order, sessions included."""
@@ -141,18 +143,19 @@ class Server:
 
     def pause(self) -> None:
         """Let all its processes stand still, connections and all."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        for pid in self._processes():
-            os.kill(pid, signal.SIGCONT)
+        self._signal_all(signal.SIGCONT)
 
-    def _processes(self) -> Sequence[int]:
+    def _signal_all(self, number: int) -> None:
         assert self.process is not None
         pid = self.process.pid
+        os.kill(pid, signal.SIGSTOP)  # it starts no others meanwhile
         below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [pid, *map(int, below)]
+        for each in (pid, *map(int, below)):
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
 
     def _signal(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
