@@ -4,7 +4,7 @@ Both the record transaction and the sweep load a ledger, fold events into it thr
 pure ``decide``, and flush it before they commit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -52,6 +52,8 @@ _KEPT_COLUMNS = (
     "deadline",
     "rate_state",
 )
+# A statement has at most 65535 parameters on PostgreSQL, and 32766 on SQLite.
+_PLACES = 10_000
 _INSERT_CHECK = insert(checks)
 _INSERT_INCIDENT = insert(incidents)
 _INSERT_INCIDENT_EVENT = insert(incident_events)
@@ -142,8 +144,10 @@ class Ledger:
     def load_signals(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Read the signals of these (monitor id, key) pairs; absent ones stay absent."""
         pairs = sorted(set(wanted))
-        if not pairs:
-            return
+        for start in range(0, len(pairs), _PLACES):
+            self._load_signals(pairs[start : start + _PLACES])
+
+    def _load_signals(self, pairs: Sequence[tuple[str, str]]) -> None:
         names = {f"m{n}": pair[0] for n, pair in enumerate(pairs)}
         names |= {f"k{n}": pair[1] for n, pair in enumerate(pairs)}
         for row in self._connection.execute(_select_signals(len(pairs)), names):
