@@ -93,8 +93,8 @@ def open_postgresql(url: URL, *, lock_timeout: timedelta, **options: Any) -> Eng
 def is_outage(error: DBAPIError) -> bool:
     """Whether an error tells of the state of the database, and not of a bug."""
     state = getattr(error.orig, "sqlstate", None)
-    if state is None:  # from the driver: no server to tell a state
-        return isinstance(error, OperationalError)
+    if state is None:  # from the driver: an outage only where no statement was at fault
+        return error.statement is None and isinstance(error, OperationalError)
     return str(state).startswith(_OUTAGES)
 
 
