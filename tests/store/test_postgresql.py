@@ -133,11 +133,11 @@ def test_a_text_with_nul_is_no_outage(store: Store, monitor: Monitor) -> None:
 
 
 def test_a_statement_that_cannot_be_sent_is_no_outage(store: Store) -> None:
-    values = {f"v{number}": number for number in range(70_000)}
-    statement = text(f"SELECT 1 WHERE 1 IN ({', '.join(f':{name}' for name in values)})")
+    values = tuple(range(70_000))
+    statement = f"SELECT 1 WHERE 1 IN ({', '.join(['%s'] * len(values))})"
 
     with pytest.raises(DBAPIError, match="number of parameters"), store.write() as connection:
-        connection.execute(statement, values)
+        connection.exec_driver_sql(statement, values)
 
 
 def test_nobody_waits_for_ever(postgresql_url: str, monitor: Monitor) -> None:
