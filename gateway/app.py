@@ -23,7 +23,7 @@ from gateway.vault import Vault, decode_key, load_or_make_key
 from gateway.web.api import Management
 from gateway.web.application import create_app
 from gateway.web.webhooks import Reception
-from gateway.writing import in_loop, in_thread
+from gateway.writing import writing
 
 # Readers that serve requests while the writer thread records.
 _LOOKUP_THREADS = 4
@@ -66,9 +66,8 @@ def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Re
     """The web application. Call it after the fork: it opens the database."""
     store = open_store(config)
     providers = open_providers(config)
-    writer = in_loop if config.uses_sqlite else in_thread
     recorder = Recorder(
-        writer(store, config.limits.per_monitor.limit),
+        writing(store, config.limits.per_monitor.limit),
         max_batch=config.recorder.max_batch,
         max_waiting=config.recorder.max_waiting,
     )

@@ -76,10 +76,11 @@ class Database(Section):
     empty, an SQLite file `gateway.db` in the data folder."""
 
     pool_size: Annotated[int, whole(1, 100)] = 5
-    """How many database connections each process keeps."""
+    """How many database connections each process keeps; under load it opens up to ten more."""
 
     busy_timeout: Duration = timedelta(seconds=5)
-    """How long SQLite waits for another process that writes."""
+    """How long a transaction waits for another process that writes; on PostgreSQL a single
+    statement may take twice as long."""
 
 
 class Encryption(Section):

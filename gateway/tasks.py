@@ -7,15 +7,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from huey import SqliteHuey
+from huey import Huey, PostgresHuey, SqliteHuey
 from huey.registry import Message
 from huey.serializer import Serializer
 
 from gateway.core.errors import Unavailable
+from gateway.store.dialect import wait_for_turn
 from gateway.store.engine import Store
 from gateway.store.jobs import claim
 from gateway.store.sweep import sweep
 
+_QUEUE = "taco"
+_TABLES = "queue"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("eta", "expires", "expires_resolved")
 _log = logging.getLogger(__name__)
@@ -35,13 +38,39 @@ class JsonSerializer(Serializer):  # type: ignore[misc]  # huey is not typed
         return Message(**fields)
 
 
-def open_queue(path: Path) -> SqliteHuey:
-    """The queue in a file of its own, so that it never waits for the record transaction."""
-    return SqliteHuey("taco", filename=str(path), results=False, serializer=JsonSerializer())
+def open_queue(store: Store, file: Path) -> Huey:
+    """The queue: in the PostgreSQL database of the store, or else in a ``file`` of its own.
+
+    A file of its own never waits for the record transaction. On PostgreSQL the tables must
+    be there, see `make_queue_tables`.
+    """
+    options = {"results": False, "serializer": JsonSerializer()}
+    if store.on_postgresql:
+        return PostgresHuey(
+            _QUEUE,
+            connection=store.connect,
+            table_prefix=_TABLES,
+            create_tables=False,
+            **options,
+        )
+    return SqliteHuey(_QUEUE, filename=str(file), **options)
+
+
+def make_queue_tables(store: Store) -> None:
+    """Make the tables of a queue on PostgreSQL where they are missing.
+
+    In turn: processes that start at once would make the same ones, and all but one fail.
+    """
+    if not store.on_postgresql:
+        return
+    queue = open_queue(store, Path())
+    with store.write() as connection:
+        wait_for_turn(connection)
+        queue.storage.initialize_schema()
 
 
 def register_tasks(
-    queue: SqliteHuey, store: Store, clock: Callable[[], datetime], sweep_every: timedelta
+    queue: Huey, store: Store, clock: Callable[[], datetime], sweep_every: timedelta
 ) -> None:
     """Tell the queue what to run; the worker's scheduler decides how often it looks."""
 

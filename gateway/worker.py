@@ -1,5 +1,8 @@
 """The worker process: Huey's consumer, with a scheduler that looks every few seconds."""
 
+import os
+import time
+
 from huey.consumer import Consumer, Scheduler
 
 from gateway.app import open_store, utc_now
@@ -8,13 +11,18 @@ from gateway.logs import configure_logging
 from gateway.tasks import open_queue, register_tasks
 
 QUEUE_FILE = "queue.db"
+# A queue file must be looked at again and again. A PostgreSQL queue tells when there is
+# something, so the pause is only for when the server is away.
+_POLL = 0.5
+_PATIENCE = 5.0
 
 
 def work(config: Config) -> None:
     """Run tasks until told to stop; SIGTERM and SIGINT let running tasks finish."""
+    _use_utc()
     configure_logging(config.log.level, config.log.format)
     store = open_store(config)
-    queue = open_queue(config.data_dir / QUEUE_FILE)
+    queue = open_queue(store, config.data_dir / QUEUE_FILE)
     every = config.heartbeat.sweep_every
     register_tasks(queue, store, utc_now, every)
 
@@ -29,10 +37,16 @@ def work(config: Config) -> None:
         queue,
         workers=config.worker.threads,
         initial_delay=0.1,
-        max_delay=0.5,
+        backoff=2.0,
+        max_delay=_PATIENCE if store.on_postgresql else _POLL,
         check_worker_health=True,
-        flush_locks=True,
         graceful_signal="TERM",
         shutdown_timeout=config.worker.shutdown_timeout.total_seconds(),
     ).run()
     store.close()
+
+
+def _use_utc() -> None:
+    """Huey keeps times without a zone and reads them as local ones: make both the same."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()

@@ -11,10 +11,15 @@ from typing import TypeVar
 
 from gateway.core.ratelimit import Limit
 from gateway.recorder import Write
-from gateway.store.engine import Store
+from gateway.store.engine import Store, database_errors
 from gateway.store.record import Entry, Result, record, record_in
 
 T = TypeVar("T")
+
+
+def writing(store: Store, limit: Limit) -> Write:
+    """Record in the way that suits the database."""
+    return in_thread(store, limit) if store.on_postgresql else in_loop(store, limit)
 
 
 def in_thread(store: Store, limit: Limit) -> Write:
@@ -38,7 +43,8 @@ def in_loop(store: Store, limit: Limit) -> Write:
     async def write(entries: Sequence[Entry]) -> list[Result]:
         transaction = await run(store.begin)
         try:
-            results = record_in(transaction.connection, entries, limit)
+            with database_errors(store.engine):
+                results = record_in(transaction.connection, entries, limit)
         except BaseException:
             await run(transaction.roll_back)
             raise

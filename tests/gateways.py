@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import shutil
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -111,6 +110,11 @@ class Gateway:
         """How many rows of state the monitor has, by table; absent where there are none."""
         return stored_rows(self.store, monitor.id)
 
+    @property
+    def url(self) -> str:
+        """The database."""
+        return self.config.database_url.get_secret_value()
+
     def reread(self, monitor: Monitor) -> Monitor:
         found = monitors.find(self.store, monitor.team_id, monitor.id)
         assert found is not None
@@ -141,10 +145,9 @@ class _AsServed:
 
 
 @contextmanager
-def running(folder: Path, template: Path, settings: str = "") -> Iterator[Gateway]:
-    """Start the application in ``folder``, on a copy of the database ``template``."""
-    shutil.copy(template, folder / "gateway.db")
-    config = settings_in(folder, settings)
+def running(folder: Path, url: str, settings: str = "") -> Iterator[Gateway]:
+    """Start the application in ``folder``, on a migrated database without rows."""
+    config = settings_in(folder, settings, TACO_DATABASE_URL=url)
     store = open_store(config)
     team = teams.ensure_first_team(store, "main", utc_now())
     assert team is not None

@@ -1,17 +1,16 @@
 """The pipe, step by step, on a real store and recorder; without HTTP."""
 
 import asyncio
-import sqlite3
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from databases import locked
 
 from gateway import intake
 from gateway.admission import Buckets
@@ -40,7 +39,7 @@ from gateway.store.engine import Store, open_engine
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.teams import NewTeam
 from gateway.testing import NOW, delivery, signed
-from gateway.writing import in_loop
+from gateway.writing import writing
 
 UP = b'{"status": "up"}'
 PLENTY = Limit(1_000_000, timedelta(hours=1), burst=1_000_000)
@@ -123,7 +122,7 @@ async def pipe(
     restless: bool = False,
 ) -> AsyncIterator[Pipe]:
     """An intake on ``store``; ``restless`` changes each monitor right after it was read."""
-    recorder = Recorder(in_loop(store, exact), max_batch=10, max_waiting=10)
+    recorder = Recorder(writing(store, exact), max_batch=10, max_waiting=10)
     asked: list[str] = []
 
     async def find(token: str) -> Monitor | None:
@@ -147,15 +146,6 @@ async def pipe(
         yield Pipe(store, made, team, asked)
     finally:
         await recorder.stop()
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    blocker = sqlite3.connect(file, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    yield
-    blocker.execute("ROLLBACK")
-    blocker.close()
 
 
 def test_a_delivery_is_taken(store: Store, team: NewTeam) -> None:
@@ -409,11 +399,10 @@ def test_a_heartbeat_is_taken(store: Store, team: NewTeam) -> None:
 
 
 def test_a_refusal_stands_while_the_database_is_away(
-    store: Store, team: NewTeam, tmp_path: Path
+    store: Store, team: NewTeam, database_url: str
 ) -> None:
     impatient = Store(
-        open_engine(f"sqlite:///{tmp_path}/gateway.db", lock_timeout=timedelta(milliseconds=50)),
-        store.vault,
+        open_engine(database_url, lock_timeout=timedelta(milliseconds=50)), store.vault
     )
 
     async def go() -> None:
@@ -421,7 +410,7 @@ def test_a_refusal_stands_while_the_database_is_away(
             monitor = p.monitor("native", NEW)
             right = signed(NATIVE.provider, UP, NEW)
             await p.intake.receive(monitor.token, right)
-            with locked(tmp_path / "gateway.db"):
+            with locked(database_url):
                 with pytest.raises(SignatureMissing):
                     await p.intake.receive(monitor.token, delivery(UP))
                 with pytest.raises(Unavailable):

@@ -1,30 +1,37 @@
 """The periodic work and the queue that carries it."""
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
-from huey import SqliteHuey
+from databases import unreachable
+from huey import Huey, PostgresHuey
 from huey.registry import Message
 
 from gateway.store import history, monitors
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft
 from gateway.store.teams import NewTeam
-from gateway.tasks import JsonSerializer, open_queue, register_tasks, sweep_once
+from gateway.tasks import (
+    JsonSerializer,
+    make_queue_tables,
+    open_queue,
+    register_tasks,
+    sweep_once,
+)
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 EVERY = timedelta(seconds=5)
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Iterator[SqliteHuey]:
-    opened = open_queue(tmp_path / "queue.db")
+def queue(store: Store, tmp_path: Path) -> Iterator[Huey]:
+    make_queue_tables(store)
+    opened = open_queue(store, tmp_path / "queue.db")
     yield opened
     opened.storage.close()
 
@@ -51,7 +58,7 @@ def test_a_message_survives_the_queue(fields: dict[str, object]) -> None:
     assert serializer.deserialize(serializer.serialize(sent)) == sent
 
 
-def test_the_queue_holds_json_and_no_pickles(queue: SqliteHuey, tmp_path: Path) -> None:
+def test_the_queue_holds_json_and_no_pickles(queue: Huey) -> None:
     done: list[int] = []
 
     @queue.task()  # type: ignore[untyped-decorator]
@@ -60,26 +67,77 @@ def test_the_queue_holds_json_and_no_pickles(queue: SqliteHuey, tmp_path: Path) 
 
     add(1, 2)
     queue.add_schedule(add.s(3, 4, delay=60))
-    with closing(sqlite3.connect(tmp_path / "queue.db")) as connection:
-        [[waiting]] = connection.execute("SELECT data FROM task").fetchall()
-        [[scheduled]] = connection.execute("SELECT data FROM schedule").fetchall()
+    [waiting] = queue.storage.enqueued_items()
+    [scheduled] = queue.storage.scheduled_items()
 
     assert [json.loads(data)["args"] for data in (waiting, scheduled)] == [[1, 2], [3, 4]]
     assert json.loads(scheduled)["eta"]
     queue.execute(queue.dequeue())
     assert done == [3]
+    assert queue.storage.result_store_size() == 0
     [later] = queue.scheduled()
     assert (list(later.args), type(later.eta)) == ([3, 4], datetime)
 
 
-def test_what_is_no_json_does_not_run(queue: SqliteHuey) -> None:
+def test_what_is_no_json_does_not_run(queue: Huey) -> None:
     queue.storage.enqueue(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
 
     with pytest.raises(ValueError, match=r"decode|utf-8"):
         queue.dequeue()
 
 
-def test_the_sweep_is_registered_and_runs(queue: SqliteHuey, store: Store) -> None:
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+class TestQueueOnPostgresql:
+    def test_it_lives_in_the_database_and_makes_no_tables_by_itself(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        opened = open_queue(store, tmp_path / "queue.db")
+
+        assert isinstance(opened, PostgresHuey)
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            opened.pending_count()
+        make_queue_tables(store)
+        make_queue_tables(store)
+        assert opened.pending_count() == 0
+        assert not (tmp_path / "queue.db").exists()
+        opened.storage.close()
+
+    def test_many_that_start_at_once_make_the_tables_once(self, store: Store) -> None:
+        failed: list[BaseException] = []
+        gate = threading.Barrier(6)
+
+        def work() -> None:
+            gate.wait()
+            try:
+                make_queue_tables(store)
+            except Exception as error:  # noqa: BLE001 - any is too many
+                failed.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert not failed
+
+    def test_it_outlives_a_server_that_ended_its_connections(
+        self, queue: Huey, database_url: str
+    ) -> None:
+        queue.storage.enqueue(b"1")
+        with unreachable(database_url), pytest.raises(psycopg.OperationalError):
+            queue.storage.dequeue()
+
+        assert queue.storage.dequeue() == b"1"
+
+    def test_waiting_for_a_message_holds_none_of_the_pool(self, queue: Huey, store: Store) -> None:
+        assert queue.storage.dequeue() is None  # after a second of listening
+
+        assert "Current Checked out connections: 0" in store.engine.pool.status()
+        queue.storage.close()
+
+
+def test_the_sweep_is_registered_and_runs(queue: Huey, store: Store) -> None:
     register_tasks(queue, store, lambda: NOON, EVERY)
 
     [task] = queue.read_periodic(NOON)
@@ -131,6 +189,7 @@ def test_a_sweep_says_what_it_found(
     assert len(history.list_incidents(store, monitor.id, before=None, limit=5)) == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_without_a_database_no_sweep_and_no_end(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,7 @@ from gateway.config import Config
 from gateway.logs import configure_logging
 from gateway.providers import Providers
 from gateway.store import teams
+from gateway.store.engine import Store, describe
 from gateway.store.migrate import migrate as run_migrations
 from gateway.store.teams import NewTeam
 
@@ -63,16 +64,25 @@ def prepare(config: Config) -> NewTeam | None:
     """Make and migrate the database, and the first team where there is none."""
     store = open_store(config, create=True)
     try:
-        run_migrations(store)
+        set_up(store)
         return teams.ensure_first_team(store, "main", utc_now())
     finally:
         store.close()
 
 
+def set_up(store: Store) -> str:
+    """Bring the tables to this release, also those of the queue; returns the revision."""
+    from gateway.tasks import make_queue_tables  # noqa: PLC0415 - loads huey
+
+    revision = run_migrations(store)
+    make_queue_tables(store)
+    return revision
+
+
 def announce(config: Config, loaded: Providers, team: NewTeam | None) -> None:
     """Say where the gateway is; the first time also the token, which is shown only once."""
     click.echo(f"Taco Gateway {__version__} at {click.style(config.web.address, bold=True)}")
-    click.echo(f"  database   {config.database_url.get_secret_value().split('@')[-1]}")
+    click.echo(f"  database   {describe(config.database_url.get_secret_value())}")
     click.echo(f"  providers  {', '.join(loaded.names)}")
     if team is not None:
         click.echo(f"  team       {team.id}")
@@ -109,7 +119,7 @@ def migrate(settings: Settings) -> None:
     config = settings.load()
     store = open_store(config, create=True)
     try:
-        click.echo(f"the database is at revision {run_migrations(store)}")
+        click.echo(f"the database is at revision {set_up(store)}")
     finally:
         store.close()
 

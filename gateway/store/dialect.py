@@ -1,11 +1,14 @@
-"""The statement that SQLite and PostgreSQL build with constructors of their own."""
+"""The few statements that SQLite and PostgreSQL need in forms of their own."""
 
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
+
+# Any number that no other program takes.
+_SETUP_LOCK = 6_287_111_001
 
 
 def _insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
@@ -23,3 +26,15 @@ def claim_slot(dialect: str, table: Table) -> ReturningInsert[Any]:
         set_={"slot": statement.excluded["slot"]},
         where=table.columns["slot"] < statement.excluded["slot"],
     ).returning(table.columns["slot"])
+
+
+def wait_for_turn(connection: Connection) -> None:
+    """Let one process at a time set the database up, until the end of its transaction.
+
+    SQLite's write lock does that by itself. On PostgreSQL no time limit holds meanwhile: a
+    migration may take long, and others wait for it.
+    """
+    if connection.dialect.name == "postgresql":
+        for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _SETUP_LOCK})

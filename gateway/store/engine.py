@@ -1,30 +1,29 @@
 """Opens the database, the same way for SQLite and PostgreSQL."""
 
-import importlib.util
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DatabaseError, DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from gateway.core.errors import GatewayError, Unavailable
+from gateway.core.errors import Unavailable
+from gateway.store import postgresql, sqlite
 from gateway.vault import Vault
 
 _RETRY_AFTER = 2.0
 _POOL_TIMEOUT = 3
-_CACHE_KIB = 32 * 1024
-_CHECKPOINT_PAGES = 4000
-_STATEMENTS = 256  # kept prepared for each connection; see the sizes in bulk.py
 _LOCK_TIMEOUT = timedelta(seconds=5)
+_OUTAGE = {"sqlite": sqlite.is_outage, "postgresql": postgresql.is_outage}
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {"readonly": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +33,21 @@ class Store:
     engine: Engine
     vault: Vault
 
+    @property
+    def on_postgresql(self) -> bool:
+        """Whether the database is a PostgreSQL server, which other machines may use too."""
+        return self.engine.dialect.name == "postgresql"
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its beginning."""
+        """A transaction that may write.
+
+        On SQLite it holds the only write lock from its beginning; on PostgreSQL it must lock
+        the rows that it reads and changes.
+        """
         transaction = self.begin()
         try:
-            with database_errors():
+            with database_errors(self.engine):
                 yield transaction.connection
         except BaseException:
             transaction.roll_back()
@@ -48,7 +56,7 @@ class Store:
 
     def begin(self) -> "Transaction":
         """Begin what `write` begins, for a caller who ends it elsewhere."""
-        with database_errors():
+        with database_errors(self.engine):
             connection = self.engine.connect()
             try:
                 connection.begin()
@@ -60,8 +68,15 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state and never waits for a writer."""
-        with database_errors(), self.engine.connect() as connection:
-            yield connection.execution_options(readonly=True)
+        with database_errors(self.engine), self.engine.connect() as connection:
+            yield connection.execution_options(**_READING[self.engine.dialect.name])
+
+    def connect(self) -> Any:
+        """A connection of the driver's own, outside of the pool: whoever asks closes it."""
+        pooled = self.engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()
+        return connection
 
     def close(self) -> None:
         """Give all connections back to the system."""
@@ -76,27 +91,29 @@ class Transaction:
 
     def commit(self) -> None:
         """Make it last. Raises `Unavailable`, with nothing stored."""
-        with database_errors(), self.connection:
+        with database_errors(self.connection.engine), self.connection:
             self.connection.commit()
 
     def roll_back(self) -> None:
         """Undo it."""
-        with database_errors():
+        with database_errors(self.connection.engine):
             self.connection.close()
 
 
 @contextmanager
-def database_errors() -> Iterator[None]:
+def database_errors(engine: Engine) -> Iterator[None]:
     """Turn "locked", "gone" and "too busy" into `Unavailable`; bugs stay what they are."""
     try:
         yield
-    except (OperationalError, DisconnectionError, PoolTimeoutError) as error:
+    except (DisconnectionError, PoolTimeoutError) as error:
         raise Unavailable("the database does not answer", retry_after=_RETRY_AFTER) from error
     except DBAPIError as error:
-        # SQLite tells of a damaged file with the bare class, and of bugs with those below it.
-        if not error.connection_invalidated and type(error) is not DatabaseError:
+        if not error.connection_invalidated and not _OUTAGE[engine.dialect.name](error):
             raise
-        raise Unavailable("the database does not work", retry_after=_RETRY_AFTER) from error
+        reason = str(error.orig).partition("\n")[0]
+        raise Unavailable(
+            f"the database does not answer: {reason}", retry_after=_RETRY_AFTER
+        ) from error
 
 
 def open_engine(
@@ -108,92 +125,27 @@ def open_engine(
     database is noticed and not silently replaced by an empty one.
     """
     parsed = make_url(url)
+    options: dict[str, Any] = {
+        "pool_size": pool_size,
+        "pool_timeout": _POOL_TIMEOUT,
+        "json_serializer": _to_json,
+        "json_deserializer": orjson.loads,
+    }
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, lock_timeout, pool_size, mode="rwc" if create else "rw")
-    if importlib.util.find_spec("psycopg") is None:
-        raise GatewayError("PostgreSQL needs psycopg: pip install 'taco-gateway[postgres]'")
-    return create_engine(
-        parsed,
-        pool_size=pool_size,
-        pool_pre_ping=True,
-        pool_recycle=1800,
-        pool_timeout=_POOL_TIMEOUT,
-        json_serializer=_to_json,
-        json_deserializer=orjson.loads,
-    )
+        return sqlite.open_sqlite(parsed, lock_timeout=lock_timeout, create=create, **options)
+    return postgresql.open_postgresql(parsed, lock_timeout=lock_timeout, **options)
 
 
-def _sqlite_engine(url: URL, lock_timeout: timedelta, pool_size: int, mode: str) -> Engine:
-    if not url.database or url.database == ":memory:":
-        raise GatewayError("SQLite needs a file: sqlite:///path/to/gateway.db")
-    path = Path(url.database).absolute()
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(
-            f"{path.as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=_STATEMENTS,
-        )
-
-    engine = create_engine(
-        "sqlite://",
-        creator=connect,
-        poolclass=QueuePool,
-        pool_size=pool_size,
-        pool_timeout=_POOL_TIMEOUT,
-        json_serializer=_to_json,
-        json_deserializer=orjson.loads,
-    )
-    _on_connect(engine, path, lock_timeout)
-    _on_begin(engine)
-    return engine
-
-
-def _on_connect(engine: Engine, path: Path, lock_timeout: timedelta) -> None:
-    pragmas = (
-        f"busy_timeout={int(lock_timeout / timedelta(milliseconds=1))}",
-        "journal_mode=WAL",
-        "synchronous=FULL",  # a commit survives a power cut: accepted means stored
-        "foreign_keys=ON",
-        f"cache_size={-_CACHE_KIB}",
-        "temp_store=MEMORY",
-        f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-        record.info["file"] = _identity(path)
-
-    @event.listens_for(engine, "checkout")
-    def _still_there(_: Any, record: ConnectionPoolEntry, __: Any) -> None:
-        # SQLite in WAL mode goes on writing to a file that was deleted or replaced.
-        if record.info["file"] != _identity(path):
-            raise DisconnectionError("the database file was moved or replaced")
-
-
-def _on_begin(engine: Engine) -> None:
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # Taking the write lock at once is what prevents lost updates: a transaction that
-        # reads first and upgrades later works on a state that others have since changed.
-        readonly = connection.get_execution_options().get("readonly", False)
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+def describe(url: str) -> str:
+    """Which database it is, without what only its users may know."""
+    parsed = make_url(url)
+    return URL.create(
+        parsed.drivername, host=parsed.host, port=parsed.port, database=parsed.database
+    ).render_as_string()
 
 
 def _to_json(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def ping(store: Store) -> None:

@@ -7,24 +7,37 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from gateway.core.errors import Unavailable
+from gateway.core.errors import GatewayError, Unavailable
+from gateway.store.dialect import wait_for_turn
 from gateway.store.engine import Store
-
-# Any number that no other program takes: two gateways that start at once migrate in turn.
-_ADVISORY_LOCK = 6_287_111_001
 
 
 def migrate(store: Store) -> str:
-    """Run the migrations that are missing, in one transaction; returns the revision."""
+    """Run the migrations that are missing, in one transaction; returns the revision.
+
+    Any number of processes may do so at once. Raises `GatewayError` for a database that
+    cannot hold every text.
+    """
     with store.write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _ADVISORY_LOCK})
+        wait_for_turn(connection)
+        _check_encoding(connection)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return newest_revision()
+
+
+def _check_encoding(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise GatewayError(
+            f"the database has the encoding {encoding}, which has no place for most characters: "
+            "make it anew with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 def check_migrated(store: Store) -> None:

@@ -185,7 +185,7 @@ def _deadline_after_change(row: Row[Any], values: Mapping[str, Any], now: dateti
     if named or resumed:
         return _heartbeat(interval, grace).deadline(now)
     if row.deadline is not None and row.last_heartbeat is not None:
-        return _heartbeat(interval, grace).deadline(row.last_heartbeat)
+        return row.deadline + timedelta(seconds=grace - row.heartbeat_grace)
     return row.deadline
 
 

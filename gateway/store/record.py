@@ -16,7 +16,7 @@ from gateway.core.heartbeat import Heartbeat, sign_of_life
 from gateway.core.model import HEARTBEAT_KEY, Event, Outcome, Status
 from gateway.core.ratelimit import Limit, admit
 from gateway.store.bulk import Insert, Row, Select, read_rows, write_rows
-from gateway.store.engine import Store, database_errors
+from gateway.store.engine import Store
 from gateway.store.ledger import Ledger, LockedMonitor, Observation
 from gateway.store.tables import deliveries, seen_events
 
@@ -103,18 +103,16 @@ def record(store: Store, entries: Sequence[Entry], limit: Limit) -> list[Result]
 
 def record_in(connection: Connection, entries: Sequence[Entry], limit: Limit) -> list[Result]:
     """As `record`, within a transaction that the caller commits."""
-    with database_errors():
-        ledger = Ledger(connection, (entry.monitor_id for entry in entries))
-        refusals = [_refusal(ledger, entry, limit) for entry in entries]
-        accepted = [
-            entry for entry, refusal in zip(entries, refusals, strict=True) if refusal is None
-        ]
-        ledger.load_signals(_signals_of(accepted))
-        writer = _Writer(ledger, _claim_events(connection, ledger, accepted))
-        results = [
-            refusal or writer.write(entry) for entry, refusal in zip(entries, refusals, strict=True)
-        ]
-        writer.flush(connection)
+    ledger = Ledger(connection, (entry.monitor_id for entry in entries))
+    refusals = [_refusal(ledger, entry, limit) for entry in entries]
+    accepted = [entry for entry, refusal in zip(entries, refusals, strict=True) if refusal is None]
+    ledger.load_signals(_signals_of(accepted))
+    writer = _Writer(ledger, _claim_events(connection, ledger, accepted))
+    results = [
+        refusal or writer.write(entry) for entry, refusal in zip(entries, refusals, strict=True)
+    ]
+    writer.flush(connection)
+
     return results
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Insert, insert, select, update
 
 from gateway.ids import new_id, new_token
+from gateway.store.dialect import wait_for_turn
 from gateway.store.engine import Store
 from gateway.store.tables import api_tokens, teams
 from gateway.vault import hash_token
@@ -23,6 +24,7 @@ class NewTeam:
 def ensure_first_team(store: Store, name: str, now: datetime) -> NewTeam | None:
     """Make the first team and its API token, or return None where a team exists."""
     with store.write() as connection:
+        wait_for_turn(connection)
         if connection.execute(select(teams.c.id).limit(1)).first() is not None:
             return None
         team = NewTeam(id=new_id(now), name=name, api_token=new_token())

@@ -51,6 +51,7 @@ class Place:
     folder: Path
     settings: str = ""
     port: int = field(default_factory=free_port)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.folder / "config.yaml").write_text(self.settings)
@@ -62,7 +63,8 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("TACO_")}
-        return {**inherited, "PYTHONPATH": str(ROOT), "TACO_PORT": str(self.port)}
+        ours = {"PYTHONPATH": str(ROOT), "TACO_PORT": str(self.port)}
+        return {**inherited, **ours, **self.variables}
 
     def taco(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""

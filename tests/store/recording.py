@@ -53,5 +53,7 @@ def delivery(
     )
 
 
-def beat(monitor: Monitor, received: float) -> HeartbeatEntry:
-    return HeartbeatEntry(monitor.id, monitor.revision, at(received))
+def beat(monitor: Monitor, received: float, revision: int | None = None) -> HeartbeatEntry:
+    return HeartbeatEntry(
+        monitor.id, monitor.revision if revision is None else revision, at(received)
+    )

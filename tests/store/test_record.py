@@ -191,6 +191,20 @@ def test_switching_heartbeats_off_ends_a_missed_one(store: Store, monitor: Monit
     assert (incident.row.opened_at, incident.row.resolved_at) == (at(360), at(2000))
 
 
+def test_a_batch_of_more_events_than_a_statement_has_parameters(
+    store: Store, monitor: Monitor
+) -> None:
+    """A delivery may hold 1000. On a paused monitor they are looked up, but not written."""
+    paused = monitors.change(store, monitor.team_id, monitor.id, {"active": False}, at(1))
+    assert paused is not None
+    entries = [
+        delivery(paused, *[event("down", key=f"{number}/{n}") for n in range(1000)])
+        for number in range(34)
+    ]
+
+    assert outcomes(store, *entries) == [Outcome.IGNORED] * len(entries)
+
+
 def test_an_empty_batch_of_known_monitors_is_no_error(store: Store) -> None:
     assert record(store, [], NO_LIMIT) == []
 
@@ -205,6 +219,7 @@ def test_a_failure_in_the_transaction_stores_nothing(store: Store, monitor: Moni
     assert reread(store, monitor).status is Status.PENDING
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_database_that_is_gone_is_unavailable_and_comes_back(
     store: Store, monitor: Monitor, tmp_path: Path
 ) -> None:
@@ -221,6 +236,7 @@ def test_a_database_that_is_gone_is_unavailable_and_comes_back(
     assert outcomes(store, delivery(monitor, event("up", 2))) == [Outcome.RECORDED]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_database_file_that_was_replaced_is_noticed(
     store: Store, monitor: Monitor, tmp_path: Path
 ) -> None:

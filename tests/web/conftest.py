@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from databases import BOTH, NewDatabase
 from gateways import Gateway, running
 
 GENEROUS = """
@@ -19,15 +20,19 @@ limits:
 Start = Callable[[str], Gateway]
 
 
-@pytest.fixture(scope="session")
-def gateway(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+@pytest.fixture(scope="session", params=BOTH)
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     """One that is shared, without limits that a test could run into."""
-    with running(tmp_path_factory.mktemp("gateway"), migrated_file, GENEROUS) as started:
+    new: NewDatabase = request.getfixturevalue(f"new_{request.param}")
+    folder = tmp_path_factory.mktemp("gateway")
+    with new(folder) as url, running(folder, url, GENEROUS) as started:
         yield started
 
 
 @pytest.fixture
-def start(migrated_file: Path, tmp_path: Path) -> Iterator[Start]:
+def start(database_url: str, tmp_path: Path) -> Iterator[Start]:
     """Starts one of the test's own, with settings of its own."""
     with ExitStack() as stack:
-        yield lambda settings: stack.enter_context(running(tmp_path, migrated_file, settings))
+        yield lambda settings: stack.enter_context(running(tmp_path, database_url, settings))

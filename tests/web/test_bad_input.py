@@ -1,16 +1,18 @@
 """Whatever comes in: a clear answer, one line in the log, no trace in the state."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from databases import locked, unreachable
 from falcon import testing
 from gateways import Gateway
+from sqlalchemy import text
 
+from gateway.store import tables
 from gateway.store.monitors import Monitor
 
 LIMIT = 64 * 1024
@@ -290,15 +292,11 @@ def test_headers_with_any_bytes(gateway: Gateway) -> None:
 
 
 def test_a_locked_database_is_told_and_waited_out(gateway: Gateway, monitor: Monitor) -> None:
-    file = gateway.config.data_dir / "gateway.db"
-    blocker = sqlite3.connect(file, isolation_level=None)
     gateway.post(monitor, b'{"status": "up"}')
     before = gateway.stored(monitor)
 
-    blocker.execute("BEGIN IMMEDIATE")
-    refused = gateway.post(monitor, b'{"status": "down"}')
-    blocker.execute("ROLLBACK")
-    blocker.close()
+    with locked(gateway.url):
+        refused = gateway.post(monitor, b'{"status": "down"}')
 
     assert refused.status_code == 503
     assert refused.json == {
@@ -320,15 +318,9 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "gone",
-        "empty",
-        "no database",
-    ],
-)
-def test_a_database_that_is_away_comes_back_without_a_restart(
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("damage", ["gone", "empty", "no database"])
+def test_a_database_file_that_is_away_comes_back_without_a_restart(
     start: Any, tmp_path: Path, damage: str
 ) -> None:
     gateway: Gateway = start("")
@@ -341,6 +333,39 @@ def test_a_database_that_is_away_comes_back_without_a_restart(
     if damage != "gone":
         files[0].write_bytes(b"" if damage == "empty" else b"this is no database" * 500)
 
+    expect_unavailable(gateway, monitor)
+
+    for file in files:
+        file.unlink(missing_ok=True)
+        away = tmp_path / f"away-{file.name}"
+        if away.exists():
+            away.rename(file)
+    expect_recorded(gateway, monitor)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_is_away_comes_back_without_a_restart(start: Any) -> None:
+    gateway: Gateway = start("")
+    monitor = gateway.monitor()
+
+    with unreachable(gateway.url):
+        expect_unavailable(gateway, monitor)
+
+    expect_recorded(gateway, monitor)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_database_that_is_not_migrated_is_told(start: Any) -> None:
+    gateway: Gateway = start("")
+    monitor = gateway.monitor()
+    with gateway.store.write() as connection:
+        tables.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+
+    expect_unavailable(gateway, monitor)
+
+
+def expect_unavailable(gateway: Gateway, monitor: Monitor) -> None:
     for method, path in REQUESTS:
         refused = gateway.manage(
             method, path.format(token=monitor.token), body=b'{"status": "down"}'
@@ -350,11 +375,8 @@ def test_a_database_that_is_away_comes_back_without_a_restart(
         assert int(refused.headers["retry-after"]) >= 1
     assert gateway.request("GET", "/healthz").status_code == 200
 
-    for file in files:
-        file.unlink(missing_ok=True)
-        away = tmp_path / f"away-{file.name}"
-        if away.exists():
-            away.rename(file)
+
+def expect_recorded(gateway: Gateway, monitor: Monitor) -> None:
     for method, path in REQUESTS[:2]:
         answer = gateway.request(
             method, path.format(token=monitor.token), body=b'{"status": "down"}'
@@ -365,7 +387,6 @@ def test_a_database_that_is_away_comes_back_without_a_restart(
 
 def test_a_client_that_goes_away_does_not_undo_a_record(gateway: Gateway) -> None:
     monitor = gateway.monitor()
-    blocker = sqlite3.connect(gateway.config.data_dir / "gateway.db", isolation_level=None)
 
     async def leave() -> None:
         async def body() -> AsyncIterator[dict[str, Any]]:
@@ -377,11 +398,9 @@ def test_a_client_that_goes_away_does_not_undo_a_record(gateway: Gateway) -> Non
         await asyncio.wait([asking])
         assert asking.cancelled()
 
-    blocker.execute("BEGIN IMMEDIATE")
-    gateway.run(leave())
-    assert not gateway.stored(monitor)
-    blocker.execute("ROLLBACK")
-    blocker.close()
+    with locked(gateway.url):
+        gateway.run(leave())
+        assert not gateway.stored(monitor)
     gateway.request("GET", f"/webhooks/{monitor.token}/heartbeat")  # recorded after it
 
     assert gateway.log(monitor) == [("recorded", "")]

@@ -8,6 +8,9 @@ from gateways import Gateway
 from gateway.app import utc_now
 from gateway.store.monitors import Monitor
 
+# Nothing here depends on the database, and each test starts a gateway of its own.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 PLUGIN = """
 from gateway import Fetch, HeaderEquals, Provider, Reply, hookimpl
 

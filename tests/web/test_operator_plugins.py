@@ -7,6 +7,9 @@ import orjson
 import pytest
 from gateways import Gateway
 
+# Nothing here depends on the database, and each test starts a gateway of its own.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 PLUGIN = """
 from gateway import Outcome, Provider, Reply, Unsigned, hookimpl
 
