@@ -22,10 +22,26 @@ from sqlalchemy import (
 
 from gateway.core.model import Change, Event, Signal, Status, Transition, roll_up
 from gateway.core.status import decide
+from gateway.core.uptime import Tally
 from gateway.ids import new_id
 from gateway.store.bulk import run_many
+from gateway.store.days import (
+    FORGET_DAYS,
+    TALLY_COLUMNS,
+    day_of_row,
+    ended_rows,
+    forgotten_row,
+    tally_row,
+)
 from gateway.store.dialect import upsert
-from gateway.store.tables import checks, incident_events, incidents, monitors, signals
+from gateway.store.tables import (
+    checks,
+    incident_events,
+    incidents,
+    monitor_days,
+    monitors,
+    signals,
+)
 
 _LOCKED_COLUMNS = (
     monitors.c.id,
@@ -41,6 +57,7 @@ _LOCKED_COLUMNS = (
     monitors.c.last_heartbeat,
     monitors.c.deadline,
     monitors.c.rate_state,
+    *TALLY_COLUMNS,
 )
 _KEPT_COLUMNS = (
     "status",
@@ -51,6 +68,7 @@ _KEPT_COLUMNS = (
     "last_heartbeat",
     "deadline",
     "rate_state",
+    *(column.name for column in TALLY_COLUMNS),
 )
 _INSERT_CHECK = insert(checks)
 _INSERT_INCIDENT = insert(incidents)
@@ -82,9 +100,13 @@ class LockedMonitor:
     last_heartbeat: datetime | None
     deadline: datetime | None
     rate_state: datetime | None
+    tally: Tally
 
-    def move(self, before: Status, after: Status, at: datetime) -> None:
-        """Count one signal under its new status and roll the monitor up."""
+    def move(self, before: Status, after: Status, at: datetime, now: datetime) -> None:
+        """Count one signal under its new status and roll the monitor up.
+
+        ``at`` is when it happened, ``now`` when it was heard of.
+        """
         if before is after:
             return
         if before is not Status.PENDING:
@@ -92,7 +114,12 @@ class LockedMonitor:
         self.counts[after] += 1
         status = roll_up(status for status, count in self.counts.items() if count)
         if status is not self.status:
+            self.settle(min(at, now))
             self.status, self.status_since = status, at
+
+    def settle(self, at: datetime) -> None:
+        """Count the time up to ``at`` for the status that ends then; a pause is unknown."""
+        self.tally.end(self.status if self.active else Status.PENDING, at)
 
     def row(self) -> dict[str, Any]:
         """The values to write back."""
@@ -106,6 +133,7 @@ class LockedMonitor:
             "last_heartbeat": self.last_heartbeat,
             "deadline": self.deadline,
             "rate_state": self.rate_state,
+            **tally_row(self.tally),
         }
 
 
@@ -180,6 +208,7 @@ class Ledger:
         decision = decide(known.signal if known else None, event)
         check_id = self._add_check(observation, late=decision.late)
         if decision.late:
+            monitor.tally.count(event.status, observation.received_at)
             return False
         before = known.signal.status if known else Status.PENDING
         incident_id = known.incident_id if known else None
@@ -189,7 +218,10 @@ class Ledger:
             )
         self._signals[place] = _KnownSignal(decision.signal, incident_id, event.message)
         self._touched[place] = None
-        monitor.move(before, event.status, event.occurred_at)
+        monitor.move(before, event.status, event.occurred_at, observation.received_at)
+        # Last, as it may turn the day: the move before may belong to yesterday.
+        opened = decision.transition is not None and decision.transition.change is Change.OPENED
+        monitor.tally.count(event.status, observation.received_at, incidents=opened)
         return True
 
     def _add_check(self, observation: Observation, *, late: bool) -> str:
@@ -275,6 +307,15 @@ class Ledger:
             [self._signal_row(place) for place in self._touched],
         )
         run(_UPDATE_MONITOR, [monitor.row() for monitor in self.monitors.values()])
+        self._flush_days()
+
+    def _flush_days(self) -> None:
+        turned = [monitor for monitor in self.monitors.values() if monitor.tally.ended]
+        ended = [row for monitor in turned for row in ended_rows(monitor.id, monitor.tally)]
+        dialect = self._connection.dialect.name
+        run_many(self._connection, upsert(dialect, monitor_days, ("monitor_id", "day")), ended)
+        forgotten = [forgotten_row(monitor.id, monitor.tally) for monitor in turned]
+        run_many(self._connection, FORGET_DAYS, forgotten)
 
     def _signal_row(self, place: tuple[str, str]) -> dict[str, Any]:
         known = self._signals[place]
@@ -336,4 +377,5 @@ def _locked_monitor(row: Any) -> LockedMonitor:
         last_heartbeat=row.last_heartbeat,
         deadline=row.deadline,
         rate_state=row.rate_state,
+        tally=Tally(day_of_row(row[-len(TALLY_COLUMNS) :])),
     )

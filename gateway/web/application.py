@@ -8,7 +8,13 @@ from falcon.asgi import App, Request, Response
 from gateway.intake import Intake
 from gateway.recorder import Recorder
 from gateway.store.engine import Store
-from gateway.web.api import Management, MonitorResource, MonitorsResource, history_resources
+from gateway.web.api import (
+    Management,
+    MonitorResource,
+    MonitorsResource,
+    UptimeResource,
+    history_resources,
+)
 from gateway.web.errors import ErrorHandlers
 from gateway.web.health import HealthResource, Probe, ReadinessResource
 from gateway.web.webhooks import HeartbeatResource, Reception, WebhookResource
@@ -48,6 +54,7 @@ def create_app(
     for prefix in ("", "/api"):
         app.add_route(f"{prefix}/monitors", MonitorsResource(management))
         app.add_route(f"{prefix}/monitors/{{monitor_id}}", MonitorResource(management))
+        app.add_route(f"{prefix}/monitors/{{monitor_id}}/uptime", UptimeResource(management))
         for name, resource in history_resources(management).items():
             app.add_route(f"{prefix}/monitors/{{monitor_id}}/{name}", resource)
     app.add_route("/healthz", HealthResource())
