@@ -2,10 +2,10 @@
 
 from huey.consumer import Consumer, Scheduler
 
-from gateway.app import open_store, utc_now
+from gateway.app import open_store, retention_of, utc_now
 from gateway.config import Config
 from gateway.logs import configure_logging
-from gateway.tasks import open_queue, register_tasks
+from gateway.tasks import Pruning, open_queue, register_pruning, register_tasks
 
 QUEUE_FILE = "queue.db"
 
@@ -25,7 +25,7 @@ def work(config: Config) -> None:
     class Worker(Consumer):  # type: ignore[misc]
         scheduler_class = SweepScheduler
 
-    Worker(
+    consumer = Worker(
         queue,
         workers=config.worker.threads,
         initial_delay=0.1,
@@ -34,5 +34,8 @@ def work(config: Config) -> None:
         flush_locks=True,
         graceful_signal="TERM",
         shutdown_timeout=config.worker.shutdown_timeout.total_seconds(),
-    ).run()
+    )
+    pruning = Pruning(retention_of(config), config.retention.prune_every)
+    register_pruning(queue, store, utc_now, pruning, consumer.stop_flag.wait)
+    consumer.run()
     store.close()
