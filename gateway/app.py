@@ -19,6 +19,7 @@ from gateway.store import monitors
 from gateway.store.engine import Store, open_engine
 from gateway.store.migrate import check_migrated
 from gateway.store.monitors import Monitor
+from gateway.store.prune import Retention
 from gateway.vault import Vault, decode_key, load_or_make_key
 from gateway.web.api import Management
 from gateway.web.application import create_app
@@ -60,6 +61,12 @@ def open_store(config: Config, *, create: bool = False) -> Store:
 def open_providers(config: Config) -> Providers:
     """All providers; raises `SourceErrors` when a plugin or rule file is broken."""
     return load_providers(config.plugins, config.rules, redact=config.redact)
+
+
+def retention_of(config: Config) -> Retention:
+    """How long everything is kept."""
+    kept = config.retention
+    return Retention(kept.webhook_log, kept.checks, kept.seen_events, kept.resolved_incidents)
 
 
 def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Response]:

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.config_values import (
     SQLITE,
+    Age,
     DatabaseUrl,
     Duration,
     DurationOrZero,
@@ -186,6 +187,26 @@ class Heartbeat(Section):
     """How often passed deadlines are looked for."""
 
 
+class Retention(Section):
+    """How long what was recorded is kept. The figures of days behind the uptime stay."""
+
+    webhook_log: Age = timedelta(days=14)
+    """Deliveries with their bodies, by the time they came. By far the largest part."""
+
+    checks: Age = timedelta(days=180)
+    """What was observed, by the time it came."""
+
+    seen_events: Age = timedelta(days=30)
+    """Event ids by which repeated deliveries are known. Longer than any provider tries
+    again: some do for 7 days."""
+
+    resolved_incidents: Age = timedelta(days=400)
+    """Incidents with their timelines, by their end. Open ones are never deleted."""
+
+    prune_every: Duration = timedelta(minutes=5)
+    """How often the worker deletes what is older."""
+
+
 class Worker(Section):
     """The process that finds passed deadlines and sends alerts."""
 
@@ -232,6 +253,7 @@ class Config(Section):
     limits: Limits = Limits()
     recorder: Recorder = Recorder()
     heartbeat: Heartbeat = Heartbeat()
+    retention: Retention = Retention()
     worker: Worker = Worker()
     log: Log = Log()
 

@@ -16,6 +16,7 @@ from gateway.vault import KEY_BYTES, VaultError, decode_key
 
 SQLITE: Final = "sqlite:///"
 _LONGEST: Final = timedelta(days=366)
+_OLDEST: Final = timedelta(days=3660)
 _SIZE = re.compile(r"(\d{1,7})(KiB|MiB)")
 _UNITS = {"KiB": 1024, "MiB": 1024 * 1024}
 _RATE = re.compile(r"(\d{1,7})/(\w+)")
@@ -31,13 +32,13 @@ def wrong(text: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("gateway", "{text}", {"text": text, "hint": hint})
 
 
-def _read_duration(value: Any, least: str) -> timedelta:
+def _read_duration(value: Any, least: str, longest: timedelta = _LONGEST) -> timedelta:
     try:
         duration = Node(value).duration()
     except NodeError as error:
         raise wrong(f"should be a duration with its unit, not {value!r}", error.hint) from None
-    if not Node(least).duration() <= duration <= _LONGEST:
-        raise wrong(f"should be a duration from {least} to {_LONGEST.days}d, not {value}")
+    if not Node(least).duration() <= duration <= longest:
+        raise wrong(f"should be a duration from {least} to {longest.days}d, not {value}")
     return duration
 
 
@@ -135,6 +136,9 @@ Duration = Annotated[timedelta, BeforeValidator(lambda value: _read_duration(val
 
 DurationOrZero = Annotated[timedelta, BeforeValidator(lambda value: _read_duration(value, "0s"))]
 """As `Duration`, but ``0s`` is possible too."""
+
+Age = Annotated[timedelta, BeforeValidator(lambda value: _read_duration(value, "1d", _OLDEST))]
+"""As `Duration`, from one day to ten years."""
 
 Size = Annotated[int, BeforeValidator(_read_size)]
 """A number of bytes, written ``256KiB`` or ``1MiB``."""

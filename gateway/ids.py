@@ -24,11 +24,24 @@ def new_id(now: datetime) -> str:
     Ids that one process makes within the same millisecond sort in the order they were made.
     """
     global _last  # noqa: PLW0603 - the order of ids is a property of the whole process
-    number = ((now - _EPOCH) // _MILLISECOND) << 80 | secrets.randbits(80)
+    number = _least_number(now) | secrets.randbits(80)
     with _lock:
         if number >> 80 == _last >> 80:
             number = _last + 1
         _last = number
+    return _text(number)
+
+
+def least_id(time: datetime) -> str:
+    """The least id of the millisecond of ``time``: all that were made before are less."""
+    return _text(_least_number(time))
+
+
+def _least_number(time: datetime) -> int:
+    return ((time - _EPOCH) // _MILLISECOND) << 80
+
+
+def _text(number: int) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from huey.registry import Message
 from huey.serializer import Serializer
 
 from gateway.core.errors import Unavailable
+from gateway.store.chunks import Wait
 from gateway.store.dialect import wait_for_turn
 from gateway.store.engine import Store
 from gateway.store.jobs import claim
+from gateway.store.prune import Retention, prune
 from gateway.store.sweep import sweep
 
 _QUEUE = "taco"
@@ -22,6 +25,14 @@ _TABLES = "queue"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("eta", "expires", "expires_resolved")
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What is pruned, and how often."""
+
+    retention: Retention
+    every: timedelta
 
 
 class JsonSerializer(Serializer):  # type: ignore[misc]  # huey is not typed
@@ -85,11 +96,38 @@ def register_tasks(
         sweep_once(store, clock(), sweep_every)
 
 
+def register_pruning(
+    queue: Huey,
+    store: Store,
+    clock: Callable[[], datetime],
+    pruning: Pruning,
+    stopping: Wait,
+) -> None:
+    """Tell the queue to prune; ``stopping`` waits and tells whether the worker is to end."""
+    asked = _EPOCH
+
+    def is_due(_now: datetime) -> bool:
+        # Asked far more often than pruning runs: most answers need no task and no database.
+        nonlocal asked
+        slot = _slot(clock(), pruning.every)
+        is_new, asked = slot > asked, slot
+        return is_new
+
+    @queue.periodic_task(  # type: ignore[untyped-decorator]
+        is_due, name="prune", expires=math.ceil(pruning.every.total_seconds())
+    )
+    def run_prune() -> None:
+        prune_once(store, clock, pruning, stopping)
+
+
+def _slot(now: datetime, every: timedelta) -> datetime:
+    return _EPOCH + (now - _EPOCH) // every * every
+
+
 def sweep_once(store: Store, now: datetime, every: timedelta) -> bool:
     """Run the sweep of this slot, unless another worker has; True if it ran here."""
-    slot = _EPOCH + (now - _EPOCH) // every * every
     try:
-        if not claim(store, "sweep", slot):
+        if not claim(store, "sweep", _slot(now, every)):
             return False
         swept = sweep(store, now)
     except Unavailable as error:
@@ -102,4 +140,31 @@ def sweep_once(store: Store, now: datetime, every: timedelta) -> bool:
             swept.resolved,
             swept.lag.total_seconds(),
         )
+    return True
+
+
+def prune_once(
+    store: Store, clock: Callable[[], datetime], pruning: Pruning, stopping: Wait
+) -> bool:
+    """Prune in this slot, unless another worker does; True if it ran here.
+
+    Ends with the slot at the latest: the next run goes on.
+    """
+    now = clock()
+    slot = _slot(now, pruning.every)
+
+    def wait(seconds: float) -> bool:
+        return stopping(seconds) or clock() >= slot + pruning.every
+
+    try:
+        if not claim(store, "prune", slot):
+            return False
+    except Unavailable as error:
+        _log.warning("no pruning: %s", error, exc_info=error)
+        return False
+    for pruned in prune(store, pruning.retention, now, wait):
+        if pruned.rows:
+            _log.info("prune: %d rows of %s", pruned.rows, pruned.kind)
+        if pruned.error is not None:
+            _log.error("pruning of %s failed", pruned.kind, exc_info=pruned.error)
     return True

@@ -5,10 +5,10 @@ import time
 
 from huey.consumer import Consumer, Scheduler
 
-from gateway.app import open_store, utc_now
+from gateway.app import open_store, retention_of, utc_now
 from gateway.config import Config
 from gateway.logs import configure_logging
-from gateway.tasks import open_queue, register_tasks
+from gateway.tasks import Pruning, open_queue, register_pruning, register_tasks
 
 QUEUE_FILE = "queue.db"
 # A queue file must be looked at again and again. A PostgreSQL queue tells when there is
@@ -33,7 +33,7 @@ def work(config: Config) -> None:
     class Worker(Consumer):  # type: ignore[misc]
         scheduler_class = SweepScheduler
 
-    Worker(
+    consumer = Worker(
         queue,
         workers=config.worker.threads,
         initial_delay=0.1,
@@ -42,7 +42,10 @@ def work(config: Config) -> None:
         check_worker_health=True,
         graceful_signal="TERM",
         shutdown_timeout=config.worker.shutdown_timeout.total_seconds(),
-    ).run()
+    )
+    pruning = Pruning(retention_of(config), config.retention.prune_every)
+    register_pruning(queue, store, utc_now, pruning, consumer.stop_flag.wait)
+    consumer.run()
     store.close()
 
 

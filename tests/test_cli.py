@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from gateways import settings_in
+from sqlalchemy import text as sql
 
 from gateway import __version__
 from gateway.app import open_store, utc_now
@@ -93,10 +95,16 @@ def make(store: Store, name: str, provider: str = "auto") -> Monitor:
     return monitors.create(store, team, Draft(name, provider=provider), utc_now())
 
 
-def observe(store: Store, monitor: Monitor, message: str) -> None:
-    now = utc_now()
+def observe(
+    store: Store,
+    monitor: Monitor,
+    message: str,
+    status: Status = Status.DOWN,
+    now: datetime | None = None,
+) -> None:
+    now = now or utc_now()
     log = LogLine(new_id(now), "native", "POST", {}, "192.0.2.1", 2, "0" * 64, b"{}")
-    event = Event(Status.DOWN, now, key="api", message=message, rule="native")
+    event = Event(status, now, key="api", message=message, rule="native")
     entry = DeliveryEntry(
         monitor.id, monitor.revision, now, log, Outcome.RECORDED, True, "native", "", (event,)
     )
@@ -109,11 +117,11 @@ def data(result: Result) -> Any:
 
 
 COMMANDS = [
-    *("up", "serve", "worker", "migrate", "config"),
+    *("up", "serve", "worker", "migrate", "prune", "config"),
     *("monitors", "providers", "rules", "send", "tokens"),
 ]
 LEAVES = [
-    *[(name,) for name in ("up", "serve", "worker", "migrate", "send")],
+    *[(name,) for name in ("up", "serve", "worker", "migrate", "prune", "send")],
     ("config", "check"),
     *[("monitors", name) for name in ("add", "list", "show")],
     *[("providers", name) for name in ("list", "show")],
@@ -156,6 +164,7 @@ NEED_DATABASE = [
     ("monitors", "show", "shop"),
     ("tokens", "add", "ci"),
     ("tokens", "revoke", "ci"),
+    ("prune",),
 ]
 
 
@@ -375,7 +384,7 @@ class TestMonitors:
 
     def test_show_by_id_and_by_name(self, taco: Taco, store: Store) -> None:
         made = make(store, "shop")
-        observe(store, made, "no answer")
+        observe(store, made, "no answer", now=utc_now() - timedelta(seconds=10))
 
         by_id, by_name = taco("monitors", "show", made.id), taco("monitors", "show", "shop")
 
@@ -389,6 +398,25 @@ class TestMonitors:
         assert shown["incidents"][0]["worst"] == "down"
         assert shown["checks"][0]["status"] == "down"
         assert shown["deliveries"][0]["outcome"] == "recorded"
+        assert set(shown["uptime"]) == {"today", "7d", "30d", "90d"}
+
+    def test_show_the_uptime_of_several_spans(self, taco: Taco, store: Store) -> None:
+        made = make(store, "shop")
+        day = timedelta(days=1)
+        midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
+        for status, days in (("up", 20), ("down", 10), ("up", 9)):
+            happened = midnight - days * day
+            observe(store, made, "news", Status(status), happened)
+
+        shown = taco("monitors", "show", "shop").stdout
+        shares = data(taco("monitors", "show", "shop", "--json"))["uptime"]
+
+        assert re.search(
+            r"^  uptime         today 100 %, 7d 100 %, 30d 9\d(\.\d+)? %, 90d 9\d(\.\d+)? %$",
+            shown,
+            re.MULTILINE,
+        )
+        assert 0.95 <= shares["90d"] < 0.953
 
     def test_show_a_new_one(self, taco: Taco, store: Store) -> None:
         make(store, "shop")
@@ -396,6 +424,7 @@ class TestMonitors:
         shown = taco("monitors", "show", "shop").stdout
 
         assert "last heartbeat -\n" in shown
+        assert "  uptime         today -, 7d -, 30d -, 90d -\n" in shown
         assert "signals" not in shown
 
     def test_show_one_that_is_not_clear(self, taco: Taco, store: Store) -> None:
@@ -415,6 +444,44 @@ class TestMonitors:
         for command in (("list",), ("show", made.id)):
             printed = taco("monitors", *command).stdout
             assert not set("\x1b\x07") & set(printed)
+
+
+class TestPrune:
+    def test_what_is_old_goes(self, taco: Taco, store: Store) -> None:
+        made = make(store, "shop")
+        observe(store, made, "old", now=utc_now() - timedelta(days=15))
+        observe(store, made, "new")
+
+        printed, again = taco("prune"), data(taco("prune", "--json"))
+
+        assert printed.exit_code == 0
+        assert re.findall(r"^(\w+) +(\d+)$", printed.stdout, re.MULTILINE) == [
+            ("webhook_log", "1"),
+            ("checks", "0"),
+            ("seen_events", "0"),
+            ("resolved_incidents", "0"),
+        ]
+        assert again == dict.fromkeys(
+            ("webhook_log", "checks", "seen_events", "resolved_incidents"), 0
+        )
+
+    def test_the_configuration_says_what_is_old(
+        self, taco: Taco, store: Store, tmp_path: Path
+    ) -> None:
+        observe(store, make(store, "shop"), "old", now=utc_now() - timedelta(days=3))
+        (tmp_path / "config.yaml").write_text("retention: {checks: 2d}\n")
+
+        assert data(taco("prune", "--json"))["checks"] == 1
+
+    def test_what_fails_is_said(self, taco: Taco, store: Store) -> None:
+        with store.write() as connection:
+            connection.execute(sql("ALTER TABLE checks RENAME TO lost"))
+
+        result = taco("prune")
+
+        assert result.exit_code == 1
+        assert "webhook_log" in result.stdout
+        assert "not all could be deleted: checks: " in result.stderr
 
 
 class TestTokens:

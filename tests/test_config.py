@@ -92,6 +92,7 @@ def test_without_a_file_paths_start_at_the_current_folder() -> None:
         ("language: en", "language", "en"),
         ("heartbeat: {grace: 0s}", "heartbeat.grace", timedelta(0)),
         ("heartbeat: {default_interval: 2h}", "heartbeat.default_interval", timedelta(hours=2)),
+        ("retention: {checks: 3660d}", "retention.checks", timedelta(days=3660)),
         ("web: {max_body: 256KiB}", "web.max_body", 262_144),
         ("web: {max_body: 2MiB}", "web.max_body", 2_097_152),
         ("web: {workers: 3}", "web.workers", 3),
@@ -177,6 +178,10 @@ def test_number_of_web_processes(text: str, cores: int, processes: int) -> None:
         (
             "heartbeat: {grace: 999999999d}",
             "1:20: heartbeat.grace should be a duration from 0s to 366d, not 999999999d",
+        ),
+        (
+            "retention: {webhook_log: 1h}",
+            "1:26: retention.webhook_log should be a duration from 1d to 3660d, not 1h",
         ),
         (
             "web: {max_body: 1024}",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ids import new_id, new_token
+from gateway.ids import least_id, new_id, new_token
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 times = st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -37,6 +37,14 @@ def test_ids_of_one_millisecond_sort_in_the_order_of_making() -> None:
 
     assert made == sorted(made)
     assert len(set(made)) == 1000
+
+
+@given(made=times, time=times)
+def test_the_least_id_of_a_time_parts_what_was_made_before(made: datetime, time: datetime) -> None:
+    floor = time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+    assert (new_id(made) < least_id(time)) is (made < floor)
+    assert len(least_id(time)) == 26
 
 
 def test_ids_of_many_threads_differ() -> None:

@@ -1,6 +1,7 @@
 """The periodic work and the queue that carries it."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,21 +12,29 @@ import pytest
 from databases import unreachable
 from huey import Huey, PostgresHuey
 from huey.registry import Message
+from sqlalchemy import insert, text
 
-from gateway.store import history, monitors
+from gateway.store import chunks, history, monitors
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft
+from gateway.store.prune import Retention
+from gateway.store.tables import seen_events
 from gateway.store.teams import NewTeam
 from gateway.tasks import (
     JsonSerializer,
+    Pruning,
     make_queue_tables,
     open_queue,
+    prune_once,
+    register_pruning,
     register_tasks,
     sweep_once,
 )
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 EVERY = timedelta(seconds=5)
+DAY = timedelta(days=1)
+PRUNING = Pruning(Retention(DAY, DAY, DAY, DAY), timedelta(minutes=5))
 
 
 @pytest.fixture
@@ -200,3 +209,89 @@ def test_without_a_database_no_sweep_and_no_end(
 
     (tmp_path / "away.db").rename(tmp_path / "gateway.db")
     assert sweep_once(store, NOON, EVERY) is True
+
+
+def never(_seconds: float) -> bool:
+    return False
+
+
+def see(store: Store, count: int, at: datetime) -> None:
+    """Put old rows into the store, as deliveries leave them."""
+    rows = [
+        {"monitor_id": "m", "event_id": f"e{n}", "seen_at": at + timedelta(microseconds=n)}
+        for n in range(count)
+    ]
+    with store.write() as connection:
+        connection.execute(insert(seen_events), rows)
+
+
+def test_pruning_is_registered_and_runs(
+    queue: Huey, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    see(store, 2, NOON - DAY - EVERY)
+    caplog.set_level("INFO", "gateway.tasks")
+    register_pruning(queue, store, lambda: NOON, PRUNING, never)
+
+    [task] = queue.read_periodic(NOON)
+    queue.enqueue(task)
+    queue.execute(queue.dequeue())
+
+    assert task.name.endswith("prune")
+    assert caplog.messages == ["prune: 2 rows of seen_events"]
+
+
+def test_pruning_goes_at_a_pace_of_its_own(queue: Huey, store: Store) -> None:
+    now = NOON + timedelta(minutes=1)
+    register_pruning(queue, store, lambda: now, PRUNING, never)
+    tasks = []
+    for minute in (1, 1, 4, 5, 6, 11):
+        now = NOON + timedelta(minutes=minute)
+        tasks.append(len(queue.read_periodic(now)))
+
+    assert tasks == [1, 0, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(("minutes", "ran"), [([0, 0], [1, 0]), ([0, 4, 5], [1, 0, 1])])
+def test_a_slot_is_pruned_once(store: Store, minutes: list[int], ran: list[int]) -> None:
+    for minute, expected in zip(minutes, ran, strict=True):
+        clock = iter([NOON + timedelta(minutes=minute)]).__next__
+        assert prune_once(store, clock, PRUNING, never) is bool(expected)
+
+
+@pytest.mark.parametrize("reason", ["the worker stops", "the slot is over"])
+def test_pruning_ends_when_it_should_and_the_next_run_goes_on(
+    store: Store, caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    see(store, 3 * chunks.ROWS, NOON - 2 * DAY)
+    caplog.set_level("INFO", "gateway.tasks")
+    times = iter([NOON, NOON + PRUNING.every if "slot" in reason else NOON])
+
+    prune_once(store, lambda: next(times), PRUNING, lambda _: "stops" in reason)
+    later = NOON + PRUNING.every
+    prune_once(store, lambda: later, PRUNING, never)
+
+    assert caplog.messages == [
+        f"prune: {count * chunks.ROWS} rows of seen_events" for count in (1, 2)
+    ]
+
+
+def test_what_cannot_be_pruned_is_told(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    see(store, 1, NOON - 2 * DAY)
+    with store.write() as connection:
+        connection.execute(text("ALTER TABLE deliveries RENAME TO lost"))
+    caplog.set_level("INFO", "gateway.tasks")
+
+    assert prune_once(store, lambda: NOON, PRUNING, never) is True
+
+    assert caplog.messages == ["pruning of webhook_log failed", "prune: 1 rows of seen_events"]
+    assert re.search('no such table: deliveries|"deliveries" does not exist', caplog.text)
+
+
+def test_without_a_database_no_pruning_and_no_end(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with store.write() as connection:
+        connection.execute(text("ALTER TABLE job_runs RENAME TO lost"))
+
+    assert prune_once(store, lambda: NOON, PRUNING, never) is False
+    assert "no pruning: " in caplog.text

@@ -2,12 +2,21 @@
 
 import os
 from pathlib import Path
+from threading import Event
 
 import click
 
 from gateway import __version__
-from gateway.app import open_providers, open_store, utc_now
-from gateway.cli.context import Settings, find_config, print_json, reporting
+from gateway.app import open_providers, open_store, retention_of, utc_now
+from gateway.cli.context import (
+    Settings,
+    fail,
+    find_config,
+    open_workplace,
+    print_json,
+    print_table,
+    reporting,
+)
 from gateway.cli.monitors import monitors
 from gateway.cli.providers import providers
 from gateway.cli.rules import rules
@@ -16,6 +25,7 @@ from gateway.cli.tokens import tokens
 from gateway.config import Config
 from gateway.logs import configure_logging
 from gateway.providers import Providers
+from gateway.store import prune as pruning
 from gateway.store import teams
 from gateway.store.engine import Store, describe
 from gateway.store.migrate import migrate as run_migrations
@@ -122,6 +132,24 @@ def migrate(settings: Settings) -> None:
         click.echo(f"the database is at revision {set_up(store)}")
     finally:
         store.close()
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+@reporting
+def prune(settings: Settings, *, as_json: bool) -> None:
+    """Delete what is older than the configuration keeps, as the worker does by itself."""
+    workplace = open_workplace(settings)
+    retention = retention_of(workplace.config)
+    done = pruning.prune(workplace.store, retention, utc_now(), Event().wait)
+    if as_json:
+        print_json({each.kind: each.rows for each in done})
+    else:
+        print_table(["KIND", "ROWS DELETED"], [(each.kind, str(each.rows)) for each in done])
+    failed = [f"{each.kind}: {each.error}" for each in done if each.error is not None]
+    if failed:
+        fail(f"not all could be deleted: {'; '.join(failed)}")
 
 
 @main.group()

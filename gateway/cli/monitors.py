@@ -17,12 +17,14 @@ from gateway.cli.context import (
     styled_status,
 )
 from gateway.cli.secrets import FORMS, read_credentials
+from gateway.core.uptime import Day, total
 from gateway.credentials import described
 from gateway.intake import AUTO
 from gateway.management import draft_of
 from gateway.providers import Providers
 from gateway.store import history
 from gateway.store import monitors as store_monitors
+from gateway.store.days import read_days
 from gateway.store.monitors import Monitor
 from gateway.web.views import (
     check_view,
@@ -35,6 +37,7 @@ from gateway.web.views import (
 _CAPITAL = re.compile("[A-Z]")
 _PAGE = 200
 _SHOWN = 10
+_SPANS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -150,12 +153,13 @@ def list_(settings: Settings, *, as_json: bool) -> None:
 @click.pass_obj
 @reporting
 def show(settings: Settings, *, monitor: str, as_json: bool) -> None:
-    """Show a monitor (by id or name): signals, incidents, and what decided each delivery."""
+    """Show a monitor (by id or name): uptime, signals, incidents, what decided each delivery."""
     workplace = open_workplace(settings)
     found = _find(workplace, monitor)
     store = workplace.store
     view = {
         **monitor_view(found, workplace.config.web.address),
+        "uptime": _uptime(read_days(store, found.id, max(_SPANS.values()), utc_now())),
         "signals": [signal_view(row) for row in history.list_signals(store, found.id, _PAGE)],
         "incidents": [
             incident_view(each)
@@ -202,6 +206,20 @@ def _find(workplace: Workplace, wanted: str) -> Monitor:
     return named[0]
 
 
+def _uptime(days: list[Day]) -> dict[str, float | None]:
+    """The uptime of the last days in several spans; today is a day of each."""
+    return {name: total(days[-span:]).uptime for name, span in _SPANS.items() if days}
+
+
+def _spoken(uptime: object) -> str:
+    shares = uptime.items() if isinstance(uptime, dict) else ()
+    # Cut and not rounded: 100 % means never down.
+    return ", ".join(
+        f"{name} {'-' if share is None else f'{int(share * 10_000) / 100:g} %'}"
+        for name, share in shares
+    )
+
+
 def _print_monitor(view: dict[str, object]) -> None:
     name = click.style(plain(str(view["name"])), bold=True)
     click.echo(f"{name}  {styled_status(str(view['status']))}")
@@ -214,6 +232,7 @@ def _print_monitor(view: dict[str, object]) -> None:
         ("next deadline", "deadline"),
     ):
         click.echo(f"  {label:<15}{view[key] if view[key] is not None else '-'}")
+    click.echo(f"  {'uptime':<15}{_spoken(view['uptime'])}")
     _section(view, "signals", ("key", "status", "since", "message"))
     _section(view, "incidents", ("openedAt", "resolvedAt", "key", "worst", "rule", "message"))
     _section(view, "deliveries", ("receivedAt", "provider", "outcome", "rule", "reason"))

@@ -14,8 +14,18 @@ from sqlalchemy import Connection
 
 from gateway.core.model import Change, Event, Signal, Status, Transition, roll_up
 from gateway.core.status import decide
+from gateway.core.uptime import Tally
 from gateway.ids import new_id
 from gateway.store.bulk import Insert, Row, Select, Update, read_rows, write_rows
+from gateway.store.days import (
+    FORGET_DAYS,
+    TALLY_NAMES,
+    WRITE_DAYS,
+    day_of_row,
+    day_values,
+    ended_rows,
+    forgotten_row,
+)
 from gateway.store.tables import checks, incident_events, incidents, monitors, signals
 
 
@@ -36,9 +46,13 @@ class LockedMonitor:
     active: bool
     heartbeat_interval: int | None
     heartbeat_grace: int
+    tally: Tally
 
-    def move(self, before: Status, after: Status, at: datetime) -> None:
-        """Count one signal under its new status and roll the monitor up."""
+    def move(self, before: Status, after: Status, at: datetime, now: datetime) -> None:
+        """Count one signal under its new status and roll the monitor up.
+
+        ``at`` is when it happened, ``now`` when it was heard of.
+        """
         if before is after:
             return
         if before is not Status.PENDING:
@@ -51,7 +65,12 @@ class LockedMonitor:
         }
         status = roll_up(status for status, count in counts.items() if count)
         if status is not self.status:
+            self.settle(min(at, now))
             self.status, self.status_since = status, at
+
+    def settle(self, at: datetime) -> None:
+        """Count the time up to ``at`` for the status that ends then; a pause is unknown."""
+        self.tally.end(self.status if self.active else Status.PENDING, at)
 
     def _count(self, status: Status, step: int) -> None:
         name = _COUNTERS[status]
@@ -63,7 +82,7 @@ _COUNTERS = {
     Status.DEGRADED: "signals_degraded",
     Status.DOWN: "signals_down",
 }
-_READ = tuple(field.name for field in fields(LockedMonitor))
+_OF_ROW = tuple(field.name for field in fields(LockedMonitor) if field.name != "tally")
 _KEPT = (
     "id",
     "status",
@@ -75,9 +94,9 @@ _KEPT = (
     "deadline",
     "rate_state",
 )
-_LOCK_MONITORS = Select(monitors, _READ, key=("id",), lock=True)
-_UPDATE_MONITORS = Update(monitors, _KEPT)
-_monitor_row = attrgetter(*_KEPT)
+_LOCK_MONITORS = Select(monitors, (*_OF_ROW, *TALLY_NAMES), key=("id",), lock=True)
+_UPDATE_MONITORS = Update(monitors, (*_KEPT, *TALLY_NAMES))
+_kept = attrgetter(*_KEPT)
 
 
 @dataclass(slots=True)
@@ -164,6 +183,7 @@ class Ledger:
         decision = decide(known.signal if known else None, event)
         check_id = self._add_check(observation, late=decision.late)
         if decision.late:
+            monitor.tally.count(event.status, observation.received_at)
             return False
         before = known.signal.status if known else Status.PENDING
         incident_id = known.incident_id if known else None
@@ -173,7 +193,10 @@ class Ledger:
             )
         self._signals[place] = _KnownSignal(decision.signal, incident_id, event.message)
         self._touched.add(place)
-        monitor.move(before, event.status, event.occurred_at)
+        monitor.move(before, event.status, event.occurred_at, observation.received_at)
+        # Last, as it may turn the day: the move before may belong to yesterday.
+        opened = decision.transition is not None and decision.transition.change is Change.OPENED
+        monitor.tally.count(event.status, observation.received_at, incidents=opened)
         return True
 
     def _add_check(self, observation: Observation, *, late: bool) -> str:
@@ -254,6 +277,11 @@ class Ledger:
         write(_INSERT_INCIDENT_EVENTS, self._timeline)
         write(_PUT_SIGNALS, [self._signal_row(place) for place in sorted(self._touched)])
         write(_UPDATE_MONITORS, [_monitor_row(each) for each in self.monitors.values()])
+        turned = [each for each in self.monitors.values() if each.tally.ended]
+        write(WRITE_DAYS, [row for each in turned for row in ended_rows(each.id, each.tally)])
+        if turned:
+            forgotten = [forgotten_row(each.id, each.tally) for each in turned]
+            self._connection.execute(FORGET_DAYS, forgotten)
 
     def _signal_row(self, place: tuple[str, str]) -> Row:
         known = self._signals[place]
@@ -262,5 +290,13 @@ class Ledger:
 
 def _lock(connection: Connection, monitor_ids: Iterable[str]) -> dict[str, LockedMonitor]:
     ids = {(monitor_id,) for monitor_id in monitor_ids}
-    locked = (LockedMonitor(*row) for row in read_rows(connection, _LOCK_MONITORS, ids))
+    width = len(_OF_ROW)
+    locked = (
+        LockedMonitor(*(*row[:width], Tally(day_of_row(row[width:]))))
+        for row in read_rows(connection, _LOCK_MONITORS, ids)
+    )
     return {monitor.id: monitor for monitor in locked}
+
+
+def _monitor_row(monitor: LockedMonitor) -> Row:
+    return *_kept(monitor), *day_values(monitor.tally.day)

@@ -1,8 +1,10 @@
 """Monitors: making, finding, changing and listing them."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Any
 
 import orjson
@@ -11,6 +13,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from gateway.core.heartbeat import Heartbeat, switched_off
 from gateway.core.model import HEARTBEAT_KEY, Status
 from gateway.ids import new_id, new_token
+from gateway.store.chunks import at_ease, delete_range
 from gateway.store.engine import Store
 from gateway.store.ledger import Ledger, Observation
 from gateway.store.tables import (
@@ -18,6 +21,7 @@ from gateway.store.tables import (
     deliveries,
     incident_events,
     incidents,
+    monitor_days,
     monitors,
     seen_events,
     signals,
@@ -25,6 +29,12 @@ from gateway.store.tables import (
 from gateway.vault import Vault, hash_token
 
 Credentials = Mapping[str, tuple[str, ...]]
+
+_LEFT_BY_DELIVERIES = (
+    (checks, checks.c.id),
+    (deliveries, deliveries.c.id),
+    (seen_events, seen_events.c.event_id),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +156,7 @@ def change(
             return None
         values["deadline"] = _deadline_after_change(row, values, now)
         values["revision"] = row.revision + 1
-        if values.get("heartbeat_interval", row.heartbeat_interval) is None:
-            _end_heartbeat(connection, monitor_id, now)
+        _settle(connection, row, values, now)
         changed = connection.execute(
             update(monitors).where(monitors.c.id == monitor_id).values(values).returning(monitors)
         ).one()
@@ -155,7 +164,11 @@ def change(
 
 
 def remove(store: Store, team_id: str, monitor_id: str) -> bool:
-    """Delete a monitor with all that was recorded for it; False when there is no such one."""
+    """Delete a monitor with all that was recorded for it; False when there is no such one.
+
+    The monitor goes at once. What its deliveries left, which may be millions of rows, goes
+    in chunks: whatever an interruption leaves of it is deleted by age.
+    """
     with store.write() as connection:
         query = select(monitors.c.id).where(*_owned(team_id, monitor_id)).with_for_update()
         if connection.execute(query).first() is None:
@@ -164,10 +177,17 @@ def remove(store: Store, team_id: str, monitor_id: str) -> bool:
         connection.execute(
             delete(incident_events).where(incident_events.c.incident_id.in_(of_monitor))
         )
-        for table in (incidents, signals, checks, deliveries, seen_events):
+        for table in (incidents, signals, monitor_days):
             connection.execute(delete(table).where(table.c.monitor_id == monitor_id))
         connection.execute(delete(monitors).where(monitors.c.id == monitor_id))
+    for table, order in _LEFT_BY_DELIVERIES:
+        deque(at_ease(delete_range(store, table, order, table.c.monitor_id == monitor_id), _rest))
     return True
+
+
+def _rest(seconds: float) -> bool:
+    sleep(seconds)
+    return False
 
 
 def _owned(team_id: str, monitor_id: str) -> tuple[Any, Any]:
@@ -189,13 +209,20 @@ def _deadline_after_change(row: Row[Any], values: Mapping[str, Any], now: dateti
     return row.deadline
 
 
-def _end_heartbeat(connection: Connection, monitor_id: str, now: datetime) -> None:
-    """Let a missed heartbeat be over: without an interval none will come to end it."""
-    ledger = Ledger(connection, [monitor_id])
-    ledger.load_signals([(monitor_id, HEARTBEAT_KEY)])
-    if ledger.status_of(monitor_id, HEARTBEAT_KEY) is Status.DOWN:
-        ledger.observe(Observation(ledger.monitors[monitor_id], switched_off(now), now))
-        ledger.flush()
+def _settle(
+    connection: Connection, row: Row[Any], values: Mapping[str, Any], now: datetime
+) -> None:
+    """Write what a change ends: a time that counted, a heartbeat that was missed."""
+    ledger = Ledger(connection, [row.id])
+    monitor = ledger.monitors[row.id]
+    if values.get("active", row.active) != row.active:
+        monitor.settle(now)
+    if values.get("heartbeat_interval", row.heartbeat_interval) is None:
+        # Without an interval none will come to end a missed one.
+        ledger.load_signals([(row.id, HEARTBEAT_KEY)])
+        if ledger.status_of(row.id, HEARTBEAT_KEY) is Status.DOWN:
+            ledger.observe(Observation(monitor, switched_off(now), now))
+    ledger.flush()
 
 
 def _heartbeat(interval: int, grace: int) -> Heartbeat:

@@ -109,6 +109,19 @@ metadata = MetaData(
 
 _ID = String(26)
 _STATUS: WordOf[Status] = WordOf(Status, 8)
+_NONE_YET = text("0")
+
+FIGURES = (
+    "seconds_up",
+    "seconds_degraded",
+    "seconds_down",
+    "seconds_unknown",
+    "checks_up",
+    "checks_degraded",
+    "checks_down",
+    "incidents",
+)
+"""The figures of a day, see core/uptime.py: on the monitor the latest, in monitor_days the past."""
 
 teams = Table(
     "teams",
@@ -157,6 +170,13 @@ monitors = Table(
     Column("revision", Integer, nullable=False),
     Column("rate_state", UtcDateTime),  # GCRA, see core/ratelimit.py
     Column("created_at", UtcDateTime, nullable=False),
+    # Numbers, because every delivery reads and writes them: days since 1970-01-01.
+    Column("tally_day", Integer, nullable=False, server_default=_NONE_YET),
+    Column("tally_opening", _STATUS),
+    *(
+        Column(f"tally_{name}", Integer, nullable=False, server_default=_NONE_YET)
+        for name in FIGURES
+    ),
     Index("ix_monitors_team_id_id", "team_id", "id"),
     Index(
         "ix_monitors_deadline",
@@ -232,6 +252,7 @@ seen_events = Table(
     Column("monitor_id", _ID, primary_key=True),
     Column("event_id", Text, primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
+    Index("ix_seen_events_seen_at", "seen_at"),
     sqlite_with_rowid=False,
 )
 
@@ -270,6 +291,16 @@ incident_events = Table(
     Column("rule", Text, nullable=False),
     Column("check_id", _ID, nullable=False),
     Index("ix_incident_events_incident_id_id", "incident_id", "id"),
+)
+
+monitor_days = Table(
+    "monitor_days",
+    metadata,
+    Column("monitor_id", _ID, primary_key=True),
+    Column("day", Integer, primary_key=True),  # since 1970-01-01, in UTC
+    Column("opening", _STATUS),
+    *(Column(name, Integer, nullable=False) for name in FIGURES),
+    sqlite_with_rowid=False,
 )
 
 job_runs = Table(

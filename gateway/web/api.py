@@ -17,6 +17,7 @@ from gateway.descriptions import provider_view
 from gateway.management import changes_of, draft_of
 from gateway.providers import Providers
 from gateway.store import history, monitors, teams
+from gateway.store.days import read_days
 from gateway.store.engine import Store
 from gateway.store.monitors import Monitor
 from gateway.web.requests import read_body
@@ -26,12 +27,15 @@ from gateway.web.views import (
     incident_view,
     monitor_view,
     signal_view,
+    uptime_view,
 )
 from gateway.web.webhooks import Clock
 
 _PAGE = 50
 _MAX_PAGE = 200
 _MAX_SIGNALS = 200
+_DAYS = 90
+_MAX_DAYS = 366
 _MAX_BODY = 256 * 1024
 _READ_TIMEOUT = timedelta(seconds=10)
 _ID = re.compile("[0-9A-Z]{26}")
@@ -190,6 +194,25 @@ class HistoryResource:
         )
         items = [self._view(row) for row in rows[:limit]]
         _send(resp, {"items": items, "next": items[-1]["id"] if len(rows) > limit else None})
+
+
+class UptimeResource:
+    """``/monitors/{id}/uptime``: how long it was what, in all and day by day."""
+
+    def __init__(self, management: Management) -> None:
+        self._management = management
+
+    async def on_get(self, req: Request, resp: Response, monitor_id: str) -> None:
+        """Show the last days, today up to now included."""
+        management = self._management
+        await management.monitor(req, monitor_id)
+        count = req.get_param_as_int("days", min_value=1, max_value=_MAX_DAYS, default=_DAYS)
+        days = await asyncio.to_thread(
+            read_days, management.store, monitor_id, count, management.clock()
+        )
+        if not days:  # removed in between
+            raise NotFound("no such monitor")
+        _send(resp, uptime_view(days))
 
 
 def history_resources(management: Management) -> dict[str, HistoryResource]:

@@ -13,6 +13,7 @@ from gateway.web.api import (
     MonitorResource,
     MonitorsResource,
     ProvidersResource,
+    UptimeResource,
     history_resources,
 )
 from gateway.web.errors import ErrorHandlers
@@ -55,6 +56,7 @@ def create_app(
         app.add_route(f"{prefix}/providers", ProvidersResource(management))
         app.add_route(f"{prefix}/monitors", MonitorsResource(management))
         app.add_route(f"{prefix}/monitors/{{monitor_id}}", MonitorResource(management))
+        app.add_route(f"{prefix}/monitors/{{monitor_id}}/uptime", UptimeResource(management))
         for name, resource in history_resources(management).items():
             app.add_route(f"{prefix}/monitors/{{monitor_id}}/{name}", resource)
     app.add_route("/healthz", HealthResource())

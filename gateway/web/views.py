@@ -1,11 +1,13 @@
 """Rows as the API shows them: camelCase names, times as ``2026-01-20T10:30:00.000Z``."""
 
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from gateway.core.model import Status
 from gateway.core.times import format_time
+from gateway.core.uptime import Day, total
 from gateway.store.history import Incident
 from gateway.store.monitors import Monitor
 
@@ -98,6 +100,27 @@ def incident_view(incident: Incident) -> Json:
             for entry in incident.timeline
         ],
     }
+
+
+def uptime_view(days: Sequence[Day]) -> Json:
+    """The figures of all days together, and of each, oldest first."""
+    return {
+        **_figures(total(days)),
+        "days": [{"day": day.date.isoformat(), **_figures(day)} for day in days],
+    }
+
+
+def _figures(day: Day) -> Json:
+    return {
+        "uptime": day.uptime,
+        "seconds": {_word(status): seconds for status, seconds in day.seconds.items()},
+        "checks": {_word(status): checks for status, checks in day.checks.items()},
+        "incidents": day.incidents,
+    }
+
+
+def _word(status: Status) -> str:
+    return "unknown" if status is Status.PENDING else status.value
 
 
 def delivery_view(row: Any) -> Json:

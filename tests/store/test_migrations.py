@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from databases import BOTH, open_store
@@ -13,6 +15,9 @@ from postgres import Databases
 from sqlalchemy import inspect, text
 
 from gateway.core.errors import GatewayError, Unavailable
+from gateway.core.uptime import DAY
+from gateway.store import migrate as migrating
+from gateway.store.days import read_days
 from gateway.store.engine import Store, open_engine, ping
 from gateway.store.migrate import check_migrated, migrate, newest_revision
 from gateway.store.tables import metadata
@@ -69,6 +74,39 @@ def schema(store: Store) -> set[tuple[str, str]]:
             (row.name, "".join(row.sql.split()).replace('"', ""))
             for row in connection.execute(text(SCHEMA[connection.dialect.name]))
         }
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds"),
+    [
+        ("pending", [{"pending": DAY}, {"pending": 43_200}]),
+        ("down", [{"pending": 36_000, "down": DAY - 36_000}, {"down": 43_200}]),
+    ],
+)
+def test_the_days_of_an_old_database_begin_with_the_last_change(
+    empty: Store, status: str, seconds: list[dict[str, int]]
+) -> None:
+    with empty.write() as connection:
+        config = migrating._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO teams VALUES ('t', 'team', '2026-01-01 00:00:00')"))
+        connection.execute(
+            text(
+                "INSERT INTO monitors (id, team_id, name, type, provider, token_hash,"
+                " token_sealed, active, alerts_enabled, heartbeat_grace, status, status_since,"
+                " signals_up, signals_degraded, signals_down, revision, created_at) VALUES"
+                " ('m', 't', 'shop', 'webhook', 'auto', 'h', :sealed, true, true, 60, :status,"
+                " '2026-01-20 10:00:00.500000', 0, 0, 1, 1, '2026-01-01 00:00:00.000000')"
+            ),
+            {"status": status, "sealed": b""},
+        )
+
+    migrate(empty)
+
+    days = read_days(empty, "m", 5, datetime(2026, 1, 21, 12, tzinfo=UTC))
+    shown = [{str(k): count for k, count in day.seconds.items() if count} for day in days]
+    assert shown == [{"pending": DAY}] * 3 + seconds
 
 
 def test_an_empty_database_is_not_ready(empty: Store) -> None:

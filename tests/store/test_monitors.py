@@ -8,7 +8,7 @@ from recording import NO_LIMIT, at, beat, delivery, event
 from sqlalchemy import func, select, update
 
 from gateway.core.model import Status
-from gateway.store import monitors, tables
+from gateway.store import chunks, monitors, tables
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.record import record
@@ -194,6 +194,8 @@ def test_removing_takes_everything_of_this_monitor_only(store: Store, team: NewT
     gone, kept = (monitors.create(store, team.id, Draft(name), at(0)) for name in "ab")
     for monitor in (gone, kept):
         record(store, [delivery(monitor, event("down", 1, "e"), event("up", 2, "f"))], NO_LIMIT)
+        tomorrow = delivery(monitor, event("up", 90_000), received=90_000)
+        record(store, [tomorrow], NO_LIMIT)
     before = rows(store)
 
     assert monitors.remove(store, team.id, gone.id) is True
@@ -201,6 +203,28 @@ def test_removing_takes_everything_of_this_monitor_only(store: Store, team: NewT
     assert rows(store) == {name: count // 2 for name, count in before.items()}
     assert monitors.find(store, team.id, kept.id) is not None
     assert monitors.remove(store, team.id, gone.id) is False
+
+
+def test_a_long_history_goes_in_chunks_after_its_monitor(
+    store: Store, team: NewTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "ROWS", 2)
+    monitor = monitors.create(store, team.id, Draft("shop"), at(0))
+    for number in range(5):
+        record(store, [delivery(monitor, event("up", number, f"e{number}"))], NO_LIMIT)
+    seen: list[tuple[bool, int]] = []
+
+    def look(_seconds: float) -> None:
+        gone = monitors.find(store, team.id, monitor.id) is None
+        seen.append((gone, sum(rows(store).values())))
+
+    monkeypatch.setattr(monitors, "sleep", look)
+
+    assert monitors.remove(store, team.id, monitor.id)
+
+    left = [count for _, count in seen]
+    assert left == [13, 11, 10, 8, 6, 5, 3, 1, 0]
+    assert all(gone for gone, _ in seen)
 
 
 def rows(store: Store) -> dict[str, int]:
@@ -212,6 +236,7 @@ def rows(store: Store) -> dict[str, int]:
         "seen_events",
         "incidents",
         "incident_events",
+        "monitor_days",
     )
     with store.read() as connection:
         return {

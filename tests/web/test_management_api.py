@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import orjson
@@ -310,6 +311,7 @@ ROUTES = [
     ("PATCH", "/monitors/{id}"),
     ("DELETE", "/monitors/{id}"),
     ("GET", "/monitors/{id}/checks"),
+    ("GET", "/monitors/{id}/uptime"),
     ("GET", "/monitors/{id}/incidents"),
     ("GET", "/monitors/{id}/deliveries"),
 ]
@@ -430,6 +432,55 @@ def test_history_comes_in_pages_newest_first(gateway: Gateway, kind: str) -> Non
     assert ids == sorted(ids, reverse=True)
     assert page["next"] is None
     assert len(gateway.manage("GET", path).json["items"]) == 5
+
+
+def test_what_the_uptime_shows(gateway: Gateway, base: str) -> None:
+    monitor = gateway.monitor()
+    before = utc_now()
+    gateway.post(monitor, b'{"status": "up"}')
+    gateway.post(monitor, b'{"status": "down"}')
+
+    shown = gateway.manage("GET", f"{base}/{monitor.id}/uptime?days=3").json
+
+    after = utc_now()
+    days = shown.pop("days")
+    assert [each["day"] for each in days[:2]] == [
+        (after - timedelta(days=back)).date().isoformat() for back in (2, 1)
+    ]
+    assert days[0] == {
+        "day": days[0]["day"],
+        "uptime": None,
+        "seconds": {"up": 0, "degraded": 0, "down": 0, "unknown": 86_400},
+        "checks": {"up": 0, "degraded": 0, "down": 0},
+        "incidents": 0,
+    }
+    assert (shown["checks"], shown["incidents"]) == ({"up": 1, "degraded": 0, "down": 1}, 1)
+    known = sum(shown["seconds"].values()) - shown["seconds"]["unknown"]
+    assert known <= (after - before).total_seconds() + 1
+    since = datetime.combine(date.fromisoformat(days[0]["day"]), time(), UTC)
+    assert -2 <= sum(shown["seconds"].values()) - (after - since).total_seconds() <= 0
+
+
+@pytest.mark.parametrize(
+    ("query", "days"), [("", 90), ("?days=1", 1), ("?days=366", 366), ("?days=90&x=y", 90)]
+)
+def test_so_many_days_are_shown(gateway: Gateway, query: str, days: int) -> None:
+    monitor = gateway.monitor()
+
+    shown = gateway.manage("GET", f"/monitors/{monitor.id}/uptime{query}").json
+
+    assert len({each["day"] for each in shown["days"]}) == days
+
+
+@pytest.mark.parametrize("days", ["0", "367", "-1", "many", "1.5", "9" * 40])
+def test_days_that_are_none(gateway: Gateway, days: str) -> None:
+    monitor = gateway.monitor()
+
+    answer = gateway.manage("GET", f"/monitors/{monitor.id}/uptime?days={days}")
+
+    assert answer.status_code == 400
+    assert answer.json["code"] == "invalid_request"
+    assert "days" in answer.json["details"]["reason"]
 
 
 @pytest.mark.parametrize(
