@@ -16,6 +16,7 @@ from gateway.store.engine import Store
 from gateway.store.jobs import claim
 from gateway.store.sweep import sweep
 
+QUEUE_FILE = "queue.db"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("eta", "expires", "expires_resolved")
 _log = logging.getLogger(__name__)

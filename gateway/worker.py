@@ -2,19 +2,17 @@
 
 from huey.consumer import Consumer, Scheduler
 
-from gateway.app import open_store, utc_now
+from gateway.app import open_store, start_alerts, utc_now
 from gateway.config import Config
 from gateway.logs import configure_logging
-from gateway.tasks import open_queue, register_tasks
-
-QUEUE_FILE = "queue.db"
+from gateway.tasks import QUEUE_FILE, open_queue, register_tasks
 
 
 def work(config: Config) -> None:
     """Run tasks until told to stop; SIGTERM and SIGINT let running tasks finish."""
     configure_logging(config.log.level, config.log.format)
-    store = open_store(config)
     queue = open_queue(config.data_dir / QUEUE_FILE)
+    store = start_alerts(config, open_store(config), queue)
     every = config.heartbeat.sweep_every
     register_tasks(queue, store, utc_now, every)
 

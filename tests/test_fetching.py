@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.core.errors import SignatureMalformed, Unavailable
 from gateway.fetching import FAILURE_AGE, RECHECK_AGE, Fetch, Fetcher
-from gateway.public_https import MOST_BYTES, Https, is_public, resolve
+from gateway.outgoing import MOST_BYTES, Outgoing, is_public, resolve
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 HOST = "keys.example.com"
@@ -82,9 +82,9 @@ class Server:
                 stream.sendall(chunk)
                 time.sleep(self.delay)
 
-    def https(self, **changes: object) -> Https:
+    def https(self, **changes: object) -> Outgoing:
         trusting = ssl.create_default_context(cadata=self.authority.decode())
-        found = Https(lambda _: ("127.0.0.1",), lambda _: True, trusting, self.port, 2.0)
+        found = Outgoing(lambda _: ("127.0.0.1",), lambda _: True, trusting, self.port, 2.0)
         return replace(found, **changes)  # type: ignore[arg-type]
 
     def fetcher(self, **changes: object) -> Fetcher:
@@ -349,7 +349,7 @@ class TestGet:
         "addresses", [(), ("127.0.0.1",), ("10.0.0.1", "::1"), ("::ffff:127.0.0.1",)]
     )
     def test_a_name_that_leads_inside(self, server: Server, addresses: tuple[str, ...]) -> None:
-        fetcher = server.fetcher(resolve=lambda _: addresses, is_allowed=is_public)
+        fetcher = server.fetcher(resolve=lambda _: addresses, is_public=is_public)
 
         with pytest.raises(Unavailable, match="no public address"):
             fetcher.get(fetch(), NOON)
@@ -359,7 +359,7 @@ class TestGet:
         """A second look-up could give another answer."""
         answers = iter([("10.0.0.1", "127.0.0.1"), ("10.0.0.1",)])
         fetcher = server.fetcher(
-            resolve=lambda _: next(answers), is_allowed=lambda address: address == "127.0.0.1"
+            resolve=lambda _: next(answers), is_public=lambda address: address == "127.0.0.1"
         )
 
         assert fetcher.get(fetch(), NOON) == b"one"
@@ -389,7 +389,7 @@ class TestGet:
 
     def test_a_name_that_is_none(self) -> None:
         with pytest.raises(Unavailable):
-            Fetcher(Https(resolve)).get(Fetch(f"https://{'a' * 100}/", ".*", ".*"), NOON)
+            Fetcher(Outgoing(resolve)).get(Fetch(f"https://{'a' * 100}/", ".*", ".*"), NOON)
 
     def test_the_resolver_of_the_system(self) -> None:
         assert "127.0.0.1" in resolve("127.0.0.1")
@@ -571,7 +571,7 @@ class TestManyAtOnce:
             go_on.wait(5)
             return ()
 
-        fetcher = Fetcher(Https(wait))
+        fetcher = Fetcher(Outgoing(wait))
 
         async def run() -> list[object]:
             calls = (fetcher.fetch_all((fetch(f"/{n}"),), NOON) for n in range(70))
@@ -591,7 +591,7 @@ class TestManyAtOnce:
             go_on.wait(5)
             return ()
 
-        fetcher = Fetcher(Https(hang, patience=0.1))
+        fetcher = Fetcher(Outgoing(hang, patience=0.1))
 
         with pytest.raises(Unavailable, match="too long"):
             asyncio.run(fetcher.fetch_all((fetch(),), NOON))

@@ -7,6 +7,7 @@ from gateway.cli.context import (
     Settings,
     Workplace,
     fail,
+    json_option,
     open_workplace,
     plain,
     print_json,
@@ -28,7 +29,6 @@ from gateway.web.views import (
 
 _PAGE = 200
 _SHOWN = 10
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -44,6 +44,7 @@ def monitors() -> None:
 @click.option("--heartbeat-interval", type=int, help="Seconds between two signs of life.")
 @click.option("--no-heartbeat", is_flag=True, help="Expect no heartbeats at all.")
 @click.option("--heartbeat-grace", type=int, help="Seconds that a late heartbeat is forgiven.")
+@click.option("--tag", "tags", multiple=True, help="A word by which channels choose monitors.")
 @json_option
 @click.pass_obj
 @reporting
@@ -57,6 +58,7 @@ def add(
     heartbeat_interval: int | None,
     no_heartbeat: bool,
     heartbeat_grace: int | None,
+    tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Make a monitor called NAME and print its addresses."""
@@ -64,7 +66,7 @@ def add(
         raise click.UsageError("give --heartbeat-interval or --no-heartbeat, not both")
     workplace = open_workplace(settings)
     given = {"url": url, "webhookSecret": secret or None, "heartbeatInterval": heartbeat_interval}
-    fields: dict[str, object] = {"name": name, "provider": provider}
+    fields: dict[str, object] = {"name": name, "provider": provider, "tags": tags}
     fields |= {key: value for key, value in given.items() if value is not None}
     if heartbeat_grace is not None:
         fields["heartbeatGrace"] = heartbeat_grace
@@ -117,7 +119,7 @@ def list_(settings: Settings, *, as_json: bool) -> None:
 def show(settings: Settings, *, monitor: str, as_json: bool) -> None:
     """Show a monitor (by id or name): signals, incidents, and what decided each delivery."""
     workplace = open_workplace(settings)
-    found = _find(workplace, monitor)
+    found = find_monitor(workplace, monitor)
     store = workplace.store
     view = {
         **monitor_view(found, workplace.config.web.address),
@@ -155,7 +157,8 @@ def _all(workplace: Workplace) -> list[Monitor]:
             return found
 
 
-def _find(workplace: Workplace, wanted: str) -> Monitor:
+def find_monitor(workplace: Workplace, wanted: str) -> Monitor:
+    """The team's monitor of this id or name; ends the command when there is none."""
     by_id = store_monitors.find(workplace.store, workplace.team, wanted)
     if by_id is not None:
         return by_id

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,20 +24,32 @@ _POOL_TIMEOUT = 3
 _CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 4000  # 16 MiB: copying back seldom costs less than copying often
 _LOCK_TIMEOUT = timedelta(seconds=5)
+_ALERTS = "alerts written"
+
+
+def _tell_nobody() -> None:
+    """For a store whose process leaves sending to others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The database and the key to the secrets in it; what every store function takes first."""
+    """The database and the key to the secrets in it; what every store function takes first.
+
+    ``on_alerts`` is called after each commit that put alerts into the outbox.
+    """
 
     engine: Engine
     vault: Vault
+    on_alerts: Callable[[], None] = _tell_nobody
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning."""
         with database_errors(), self.engine.begin() as connection:
             yield connection
+            written = connection.info.pop(_ALERTS, False)
+        if written:
+            self.on_alerts()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -48,6 +60,14 @@ class Store:
     def close(self) -> None:
         """Give all connections back to the system."""
         self.engine.dispose()
+
+
+def note_alerts(connection: Connection) -> None:
+    """Make the store call ``on_alerts`` when this transaction commits.
+
+    After a rollback the note stays with the connection: a call too many is harmless.
+    """
+    connection.info[_ALERTS] = True
 
 
 @contextmanager

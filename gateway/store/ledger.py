@@ -20,9 +20,11 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.core.alerting import Step
 from gateway.core.model import Change, Event, Signal, Status, Transition, roll_up
 from gateway.core.status import decide
 from gateway.ids import new_id
+from gateway.store.alert_rows import write_alerts
 from gateway.store.bulk import run_many
 from gateway.store.dialect import upsert
 from gateway.store.tables import checks, incident_events, incidents, monitors, signals
@@ -138,6 +140,7 @@ class Ledger:
         self._opened: dict[str, dict[str, Any]] = {}
         self._moved: dict[str, dict[str, Any]] = {}
         self._timeline: list[dict[str, Any]] = []
+        self._steps: list[Step] = []
 
     def load_signals(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Read the signals of these (monitor id, key) pairs; absent ones stay absent."""
@@ -236,9 +239,20 @@ class Ledger:
         if incident_id is None:
             raise RuntimeError(f"signal {event.key!r} is not up, yet has no incident")
         self._update_incident(incident_id, transition)
+        event_id = new_id(observation.received_at)
+        self._steps.append(
+            Step(
+                event_id,
+                incident_id,
+                observation.monitor.id,
+                transition.change,
+                transition.after,
+                observation.received_at,
+            )
+        )
         self._timeline.append(
             {
-                "id": new_id(observation.received_at),
+                "id": event_id,
                 "incident_id": incident_id,
                 "change": transition.change,
                 "status_before": transition.before,
@@ -275,6 +289,7 @@ class Ledger:
             [self._signal_row(place) for place in self._touched],
         )
         run(_UPDATE_MONITOR, [monitor.row() for monitor in self.monitors.values()])
+        write_alerts(self._connection, self._steps)
 
     def _signal_row(self, place: tuple[str, str]) -> dict[str, Any]:
         known = self._signals[place]

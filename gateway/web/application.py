@@ -5,10 +5,12 @@ from typing import Any
 
 from falcon.asgi import App, Request, Response
 
+from gateway.alerts.dispatch import Dispatcher
 from gateway.intake import Intake
 from gateway.recorder import Recorder
 from gateway.store.engine import Store
 from gateway.web.api import Management, MonitorResource, MonitorsResource, history_resources
+from gateway.web.channels import Telling, alert_routes
 from gateway.web.errors import ErrorHandlers
 from gateway.web.health import HealthResource, Probe, ReadinessResource
 from gateway.web.webhooks import HeartbeatResource, Reception, WebhookResource
@@ -37,6 +39,7 @@ def create_app(
     recorder: Recorder,
     reception: Reception,
     management: Management,
+    dispatcher: Dispatcher,
     ready: Probe,
     language: str,
 ) -> App[Request, Response]:
@@ -50,6 +53,8 @@ def create_app(
         app.add_route(f"{prefix}/monitors/{{monitor_id}}", MonitorResource(management))
         for name, resource in history_resources(management).items():
             app.add_route(f"{prefix}/monitors/{{monitor_id}}/{name}", resource)
+        for path, resource in alert_routes(Telling(management, dispatcher)).items():
+            app.add_route(prefix + path, resource)
     app.add_route("/healthz", HealthResource())
     app.add_route("/readyz", ReadinessResource(ready))
     return app
