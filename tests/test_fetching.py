@@ -11,14 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from certificates import Authority, issue, server_context
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.core.errors import SignatureMalformed, Unavailable
 from gateway.fetching import FAILURE_AGE, RECHECK_AGE, Fetch, Fetcher
@@ -27,32 +23,6 @@ from gateway.outgoing import MOST_BYTES, Outgoing, is_public, resolve
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 HOST = "keys.example.com"
 HOSTS = r"keys\.example\.com"
-
-
-def issue(
-    name: str, issuer: "Authority | None" = None
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    since = datetime(2020, 1, 1, tzinfo=UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(since)
-        .not_valid_after(since + timedelta(days=36500))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    return builder.sign(issuer.key if issuer else key, hashes.SHA256()), key
-
-
-@dataclass
-class Authority:
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
 
 
 @dataclass
@@ -97,8 +67,7 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     authority = Authority(*issue("authority"))
     certificate, key = issue(HOST, authority)
     server = Server(0, authority.certificate.public_bytes(Encoding.PEM))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(*written(folder, certificate, key))
+    tls = server_context(folder, certificate, key)
     tls.sni_callback = lambda _stream, name, _context: server.names.append(name)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.port = listener.getsockname()[1]
@@ -107,16 +76,6 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
-
-
-def written(
-    folder: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
-) -> tuple[str, str]:
-    (folder / "certificate").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "key").write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    return str(folder / "certificate"), str(folder / "key")
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def address_of(text: str, field: str) -> Address:
 
 def mail_of(message: Message, sender: str, recipients: tuple[str, ...]) -> EmailMessage:
     """The mail: plain text and the same as HTML. Headers cannot be broken out of."""
-    domain = sender.rpartition("@")[2].rstrip(">")
+    domain = sender.rpartition("@")[2]
     mail = EmailMessage()
     mail["Subject"] = _one_line(message.title)
     mail["From"] = sender
@@ -130,12 +130,14 @@ def _send(
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:
+    # The name is given because looking for our own can take the resolver many seconds.
+    name = server.sender.rpartition("@")[2]
     if server.security == "tls":
         connection: smtplib.SMTP = smtplib.SMTP_SSL(
-            server.host, server.port, timeout=server.timeout, context=server.tls
+            server.host, server.port, name, timeout=server.timeout, context=server.tls
         )
     else:
-        connection = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+        connection = smtplib.SMTP(server.host, server.port, name, timeout=server.timeout)
     try:
         if server.security == "starttls":
             connection.starttls(context=server.tls)
