@@ -42,7 +42,7 @@ class Dispatcher:
         """Send until nothing is due; False if the time is over before that."""
         while self.clock() < until:
             if not self._round(until):
-                return True
+                return self.clock() < until
         return False
 
     def _round(self, until: datetime) -> bool:

@@ -105,8 +105,8 @@ def message_data(message: Message) -> dict[str, Any]:
     resolved = message.kind == RESOLVED
     return {
         "kind": message.kind,
-        "status": message.status,
-        "worst": message.worst,
+        "status": str(message.status),
+        "worst": str(message.worst),
         "monitor": {
             "id": message.monitor_id,
             "name": message.monitor_name,
@@ -133,9 +133,9 @@ def message_data(message: Message) -> dict[str, Any]:
 def _step_data(step: TransitionTold) -> Mapping[str, Any]:
     return {
         "alertId": step.alert_id,
-        "change": step.change,
-        "from": step.before,
-        "to": step.after,
+        "change": str(step.change),
+        "from": str(step.before),
+        "to": str(step.after),
         "at": format_time(step.at),
         "message": step.message,
         "rule": step.rule,
