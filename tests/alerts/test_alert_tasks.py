@@ -36,7 +36,7 @@ def queue(tmp_path: Path) -> Iterator[SqliteHuey]:
 
 def run_all(queue: SqliteHuey) -> list[str]:
     """Run what waits in a queue; returns the names of the tasks."""
-    names = []
+    names: list[str] = []
     while len(names) < 20 and (task := queue.dequeue()) is not None:
         names.append(task.name)
         queue.execute(task)

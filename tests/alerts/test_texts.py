@@ -1,5 +1,6 @@
 """What alerts say, in both languages and in an operator's own words."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from gateway.core.errors import SourceErrors
 def texts(desk: Desk, receiver: Receiver, writer: Writer | None = None) -> list[tuple[str, str]]:
     """Title and text of what one sending brings."""
     receiver.received.clear()
-    sender = desk.dispatcher(**({"writer": writer} if writer else {}))
-    desk.send(sender)
+    sender = desk.dispatcher()
+    desk.send(replace(sender, writer=writer) if writer else sender)
     return [(each.json["data"]["title"], each.json["data"]["text"]) for each in receiver.received]
 
 
