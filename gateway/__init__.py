@@ -3,6 +3,7 @@
 The names below are all that plugins import.
 """
 
+from gateway.addresses import AddressRefused
 from gateway.asymmetric import Ed25519
 from gateway.bodies import Body, Unwrap
 from gateway.channel_kind import (
@@ -39,7 +40,7 @@ from gateway.core.signatures import (
 )
 from gateway.fetching import Fetch
 from gateway.hookspecs import Register, RegisterChannel, hookimpl
-from gateway.outgoing import AddressRefused, Answer, NoAnswer, Outgoing
+from gateway.outgoing import Answer, NoAnswer, Outgoing
 from gateway.payloads import is_form, parse_form, parse_json
 from gateway.provider import Credential, Provider, Reply
 from gateway.token_claims import FromCredential

@@ -12,39 +12,31 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from gateway.addresses import (
+    PORT,
+    AddressRefused,
+    Network,
+    Target,
+    embedded,
+    is_public,
+    read_url,
+    resolve,
+)
 from gateway.core.errors import GatewayError
 
-PORT = 443
 PATIENCE = 5.0
 """Seconds that a request may take in all."""
 
 MOST_BYTES = 64 * 1024
 """The largest body that is read."""
 
-Network = IPv4Network | IPv6Network
-
 _HTTP_PORT = 80
-_LAST_PORT = 65535
 _MOST_HEAD = 16 * 1024
 _CONNECT_PATIENCE = 2.0
 _MOST_ADDRESSES = 4
 _CHUNK = 16 * 1024
-_NAT64 = IPv6Network("64:ff9b::/96")
-_URL = re.compile(
-    r"(?P<scheme>https?)://"
-    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
-    r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<target>[/?][\x21\x24-\x3b\x3d\x3f-\x5b\x5d-\x7e]{0,2000})?"
-)
 _HEADER = re.compile(r"[\x20-\x7e]*")
-
-
-class AddressRefused(GatewayError):
-    """An address that is no address here, or that must not be called."""
-
-    code = "address_refused"
 
 
 class NoAnswer(GatewayError):
@@ -54,69 +46,12 @@ class NoAnswer(GatewayError):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The parts of an address. ``str()`` shows no more of it than the host."""
-
-    scheme: str
-    host: str
-    port: int | None
-    path: str
-
-    @property
-    def authority(self) -> str:
-        """Host and port as a ``Host`` header has them."""
-        return self.host if self.port is None else f"{self.host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}/..."
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """An HTTP answer; header names are lower case, a body is cut at 64 KiB."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-def read_url(url: str) -> Target:
-    """The parts of an http or https address; raises `AddressRefused` for all that is none."""
-    found = _URL.fullmatch(url)
-    port = int(found["port"]) if found is not None and found["port"] else None
-    if found is None or port == 0 or (port or 1) > _LAST_PORT:
-        raise AddressRefused("it should be an https address, without user and fragment")
-    path = found["target"] or "/"
-    return Target(
-        found["scheme"], found["host"], port, path if path.startswith("/") else f"/{path}"
-    )
-
-
-def resolve(host: str) -> Sequence[str]:
-    """The addresses of a host, in the order of the system's resolver. Raises `OSError`."""
-    found = socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def is_public(address: str) -> bool:
-    """Whether an address belongs to the internet: not to this machine, its network or its cloud.
-
-    https://www.iana.org/assignments/iana-ipv4-special-registry
-    """
-    try:
-        parsed = _embedded(ip_address(address))
-    except ValueError:
-        return False
-    return parsed.is_global and not parsed.is_multicast
-
-
-def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 one leads to, if it is one of these."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(address.packed[-4:])
-    return address.ipv4_mapped or address.sixtofour or address
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +97,8 @@ class Outgoing:
         """Whether a resolved address may be called, with TLS or without."""
         if encrypted and self.is_public(address):
             return True
-        try:
-            parsed = _embedded(ip_address(address))
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.networks)
+        parsed = embedded(address)
+        return any(parsed in network for network in self.networks) if parsed else False
 
     def _exchange(self, target: Target, request: bytes) -> bytes:
         deadline = time.monotonic() + self.patience

@@ -16,9 +16,10 @@ import pytest
 from certificates import Authority, issue, server_context
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.addresses import is_public, resolve
 from gateway.core.errors import SignatureMalformed, Unavailable
 from gateway.fetching import FAILURE_AGE, RECHECK_AGE, Fetch, Fetcher
-from gateway.outgoing import MOST_BYTES, Outgoing, is_public, resolve
+from gateway.outgoing import MOST_BYTES, Outgoing
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 HOST = "keys.example.com"

@@ -9,7 +9,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.outgoing import MOST_BYTES, AddressRefused, NoAnswer, Outgoing, read_url
+from gateway.addresses import AddressRefused, read_url
+from gateway.outgoing import MOST_BYTES, NoAnswer, Outgoing
 
 LOCAL = Outgoing(patience=1.0, networks=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
 

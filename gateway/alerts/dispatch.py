@@ -13,10 +13,11 @@ from gateway.core.alerting import pause_of, retry_delay
 from gateway.core.errors import GatewayError
 from gateway.ids import new_id
 from gateway.outgoing import Outgoing
-from gateway.store import alert_log, outbox
+from gateway.store import alert_log, outbox, settlement
 from gateway.store.channels import Channel, open_settings
 from gateway.store.engine import Store
-from gateway.store.outbox import Claimed, Failure
+from gateway.store.outbox import Claimed
+from gateway.store.settlement import Failure
 
 _LEASE_FACTOR = 6  # an attempt has several steps, each with the timeout
 _LONGEST_ERROR = 500
@@ -84,11 +85,11 @@ class Dispatcher:
         failed = self._attempt(channel, lambda: self.writer.message(claimed, self.clock()))
         now = self.clock()
         if failed is None:
-            if not outbox.settle_sent(self.store, claimed, now):
+            if not settlement.settle_sent(self.store, claimed, now):
                 _log.warning("alert %s was sent, but only after its lease", claimed.id)
             return
         failure = self._failure(claimed, failed, now)
-        outbox.settle_failed(self.store, claimed, failure)
+        settlement.settle_failed(self.store, claimed, failure)
         level = logging.WARNING if failure.retry_at else logging.ERROR
         _log.log(
             level,

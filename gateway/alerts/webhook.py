@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 import orjson
 
+from gateway.addresses import AddressRefused, read_url
 from gateway.alerts.messages import message_data
 from gateway.alerts.texts import TEST
 from gateway.channel_kind import (
@@ -25,7 +26,7 @@ from gateway.core.alerting import read_retry_after
 from gateway.core.model import Delivery
 from gateway.core.signatures import Hmac, Pairs, Timestamp
 from gateway.core.times import format_time
-from gateway.outgoing import AddressRefused, NoAnswer, Outgoing, read_url
+from gateway.outgoing import NoAnswer, Outgoing
 
 SCHEME = Hmac(
     header="webhook-signature",

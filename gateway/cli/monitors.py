@@ -65,11 +65,14 @@ def add(
     if no_heartbeat and heartbeat_interval is not None:
         raise click.UsageError("give --heartbeat-interval or --no-heartbeat, not both")
     workplace = open_workplace(settings)
-    given = {"url": url, "webhookSecret": secret or None, "heartbeatInterval": heartbeat_interval}
+    given = {
+        "url": url,
+        "webhookSecret": secret or None,
+        "heartbeatInterval": heartbeat_interval,
+        "heartbeatGrace": heartbeat_grace,
+    }
     fields: dict[str, object] = {"name": name, "provider": provider, "tags": tags}
     fields |= {key: value for key, value in given.items() if value is not None}
-    if heartbeat_grace is not None:
-        fields["heartbeatGrace"] = heartbeat_grace
     if no_heartbeat:
         fields["heartbeatInterval"] = None
     heartbeat = workplace.config.heartbeat

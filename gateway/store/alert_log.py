@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, exists, select, update
 
 from gateway.ids import first_id
 from gateway.store.engine import Store
-from gateway.store.outbox import bring_forward
+from gateway.store.settlement import bring_forward
 from gateway.store.tables import alerts, channels, incident_events, incidents, monitors
 
 STATES = ("pending", "sent", "merged", "dead", "dropped")

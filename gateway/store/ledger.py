@@ -239,6 +239,13 @@ class Ledger:
         if incident_id is None:
             raise RuntimeError(f"signal {event.key!r} is not up, yet has no incident")
         self._update_incident(incident_id, transition)
+        self._add_step(incident_id, observation, transition, check_id)
+        return None if transition.change is Change.RESOLVED else incident_id
+
+    def _add_step(
+        self, incident_id: str, observation: Observation, transition: Transition, check_id: str
+    ) -> None:
+        event = observation.event
         event_id = new_id(observation.received_at)
         self._steps.append(
             Step(
@@ -263,7 +270,6 @@ class Ledger:
                 "check_id": check_id,
             }
         )
-        return None if transition.change is Change.RESOLVED else incident_id
 
     def _update_incident(self, incident_id: str, transition: Transition) -> None:
         resolved = transition.change is Change.RESOLVED

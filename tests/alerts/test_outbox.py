@@ -15,10 +15,11 @@ from sqlalchemy import event as sql_events
 
 from gateway.core.alerting import BREAKER_AFTER
 from gateway.core.model import Status
-from gateway.store import alert_log, channels, history, monitors, outbox
+from gateway.store import alert_log, channels, history, monitors, outbox, settlement
 from gateway.store.channels import Channel
-from gateway.store.outbox import Claimed, Failure
+from gateway.store.outbox import Claimed
 from gateway.store.record import record
+from gateway.store.settlement import Failure
 from gateway.store.sweep import sweep
 
 LEASE = timedelta(seconds=60)
@@ -36,7 +37,7 @@ def claimed(desk: Desk, channel: Channel) -> Claimed:
 
 def sent(desk: Desk, channel: Channel) -> Claimed:
     found = claimed(desk, channel)
-    assert outbox.settle_sent(desk.store, found, desk.clock.now)
+    assert settlement.settle_sent(desk.store, found, desk.clock.now)
     return found
 
 
@@ -47,7 +48,7 @@ def failed(desk: Desk, channel: Channel, *, dead: bool = False, pause: float = 0
         None if dead else desk.clock.now + timedelta(seconds=10),
         desk.clock.now + timedelta(seconds=pause) if pause else None,
     )
-    assert outbox.settle_failed(desk.store, found, failure)
+    assert settlement.settle_failed(desk.store, found, failure)
     return found
 
 
@@ -232,8 +233,8 @@ class TestClaiming:
         second = claimed(desk, channel)
         assert (second.id, second.attempts) == (first.id, 2)
         # It was not gone, only slow: what it says about the alert does not count any more.
-        assert not outbox.settle_sent(desk.store, first, desk.clock.now)
-        assert outbox.settle_sent(desk.store, second, desk.clock.now)
+        assert not settlement.settle_sent(desk.store, first, desk.clock.now)
+        assert settlement.settle_sent(desk.store, second, desk.clock.now)
         assert desk.states() == ["sent"]
 
     def test_many_threads_claim_each_once(self, desk: Desk) -> None:
@@ -266,7 +267,7 @@ class TestClaiming:
         desk.clock.move(seconds=10)
         first = claimed(desk, channel)
         assert claim(desk, channel) is None
-        assert outbox.settle_sent(desk.store, first, desk.clock.now)
+        assert settlement.settle_sent(desk.store, first, desk.clock.now)
         assert changes(first) == ["opened"]
         assert changes(claimed(desk, channel)) == ["resolved"]
 
@@ -433,7 +434,7 @@ class TestReminders:
         desk.say(monitor, "up")
 
         assert claim(desk, channel) is None
-        outbox.settle_sent(desk.store, reminder, desk.clock.now)
+        settlement.settle_sent(desk.store, reminder, desk.clock.now)
         assert changes(sent(desk, channel)) == ["resolved"]
         assert desk.states() == ["sent", "sent", "sent", "dropped"]
 
@@ -442,7 +443,7 @@ class TestReminders:
         desk.say(desk.monitor(), "down")
         found = sent(desk, channel)
         with desk.store.write() as connection:
-            outbox.drop_reminders(connection, found.incident.id)
+            settlement.drop_reminders(connection, found.incident.id)
 
         desk.clock.move(days=1)
         assert claim(desk, channel) is None
