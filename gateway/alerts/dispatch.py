@@ -89,7 +89,7 @@ class Dispatcher:
                 _log.warning("alert %s was sent, but only after its lease", claimed.id)
             return
         failure = self._failure(claimed, failed, now)
-        settlement.settle_failed(self.store, claimed, failure)
+        settlement.settle_failed(self.store, claimed, failure, now)
         level = logging.WARNING if failure.retry_at else logging.ERROR
         _log.log(
             level,

@@ -33,8 +33,7 @@ def settle_sent(store: Store, claimed: Claimed, now: datetime) -> bool:
     failures had put off.
     """
     with store.write() as connection:
-        if claimed.channel.reminders:
-            _lock_monitor(connection, claimed)
+        _lock_monitor(connection, claimed)
         if not _settle(connection, claimed, state="sent", sent_at=now, last_error=""):
             return False
         channel = claimed.channel
@@ -48,14 +47,22 @@ def settle_sent(store: Store, claimed: Claimed, now: datetime) -> bool:
     return True
 
 
-def settle_failed(store: Store, claimed: Claimed, failure: Failure) -> bool:
-    """Note that an alert was not sent; False when its lease had ended."""
+def settle_failed(store: Store, claimed: Claimed, failure: Failure, now: datetime) -> bool:
+    """Note that an alert was not sent; False when its lease had ended.
+
+    A dead one is followed by the next reminder all the same: a channel that works again
+    must hear of what is still open.
+    """
     state = "pending" if failure.retry_at else "dead"
     values: dict[str, Any] = {"state": state, "last_error": failure.error}
     if failure.retry_at:
         values["due_at"] = failure.retry_at
     with store.write() as connection:
+        if failure.retry_at is None:
+            _lock_monitor(connection, claimed)
         settled = _settle(connection, claimed, **values)
+        if settled and failure.retry_at is None:
+            _add_reminder(connection, claimed, now)
         if settled:
             broken = {
                 "failures": channels.c.failures + 1,
@@ -107,6 +114,8 @@ def _settle(connection: Connection, claimed: Claimed, **values: Any) -> bool:
 
 def _lock_monitor(connection: Connection, claimed: Claimed) -> None:
     """Keep transitions of the incident out: they number their alerts as reminders do."""
+    if not claimed.channel.reminders:
+        return
     query = select(monitors.c.id).where(monitors.c.id == claimed.monitor.id)
     connection.execute(query.with_for_update())
 

@@ -23,6 +23,7 @@ from gateway.channel_kind import (
 from gateway.core.alerting import BREAKER_AFTER
 from gateway.core.model import Delivery
 from gateway.outgoing import Outgoing
+from gateway.store import settlement
 
 
 def test_the_whole_way(desk: Desk, receiver: Receiver) -> None:
@@ -117,6 +118,32 @@ class TestSignatures:
         first, second = receiver.received
         assert (first.id, first.body) == (second.id, second.body)
         assert first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]
+
+
+def test_who_dies_between_sending_and_noting_it_sends_again(
+    desk: Desk, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    desk.channel(receiver.url)
+    monitor = desk.monitor()
+    desk.say(monitor, "down")
+    sender = desk.dispatcher()
+    with monkeypatch.context() as patch:
+        patch.setattr(settlement, "settle_sent", die)
+        with pytest.raises(SystemExit):
+            sender.run(desk.clock.now + timedelta(seconds=1))
+    desk.say(monitor, "up")
+    desk.send(sender)
+    assert receiver.kinds == ["incident.opened"]  # nobody else sends it, nor what comes after it
+
+    desk.clock.move(seconds=6)
+    desk.send(sender)
+    first, again, end = receiver.received
+    assert (first.id, first.body) == (again.id, again.body)
+    assert end.json["type"] == "incident.resolved"
+    assert desk.states() == ["sent", "sent"]
 
 
 class TestDifficultReceivers:

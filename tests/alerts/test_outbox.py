@@ -48,7 +48,7 @@ def failed(desk: Desk, channel: Channel, *, dead: bool = False, pause: float = 0
         None if dead else desk.clock.now + timedelta(seconds=10),
         desk.clock.now + timedelta(seconds=pause) if pause else None,
     )
-    assert settlement.settle_failed(desk.store, found, failure)
+    assert settlement.settle_failed(desk.store, found, failure, desk.clock.now)
     return found
 
 
@@ -437,6 +437,17 @@ class TestReminders:
         settlement.settle_sent(desk.store, reminder, desk.clock.now)
         assert changes(sent(desk, channel)) == ["resolved"]
         assert desk.states() == ["sent", "sent", "sent", "dropped"]
+
+    def test_a_dead_one_is_followed_by_the_next(self, desk: Desk) -> None:
+        channel = desk.channel(reminders=self.DISTANCES)
+        desk.say(desk.monitor(), "down")
+        failed(desk, channel, dead=True)
+        desk.clock.move(minutes=30)
+        assert failed(desk, channel, dead=True).reminder == 1
+        desk.clock.move(hours=2)
+
+        assert sent(desk, channel).reminder == 2
+        assert desk.states() == ["dead", "dead", "sent", "pending"]
 
     def test_whoever_acknowledges_can_end_them(self, desk: Desk) -> None:
         channel = desk.channel(reminders=self.DISTANCES)
