@@ -54,23 +54,21 @@ log: {{level: error}}
 
 @dataclass
 class Tally:
-    """What arrived: each alert with the place of its arrivals, and the bodies by id."""
+    """What arrived: each message with its incident and steps, in order; the bodies by id."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    arrivals: list[tuple[str, str]] = field(default_factory=list)  # incident, alert
+    arrivals: list[tuple[str, str, list[str]]] = field(default_factory=list)
     bodies: dict[str, bytes] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
-    messages: int = 0
 
     def take(self, message_id: str, body: bytes) -> None:
         """Note a message that arrived."""
         data = orjson.loads(body)["data"]
         with self.lock:
-            self.messages += 1
             if self.bodies.setdefault(message_id, body) != body:
                 self.changed.append(message_id)
-            for step in data["steps"]:
-                self.arrivals.append((data["incident"]["id"], step["alertId"]))
+            steps = [step["alertId"] for step in data["steps"]]
+            self.arrivals.append((data["incident"]["id"], message_id, steps))
 
 
 @contextmanager
@@ -261,25 +259,33 @@ def _check(folder: Path, tally: Tally) -> dict[str, int]:
     assert {row[2] for row in alerts} == transitions, "a transition without its alert"
     assert len(alerts) == len(transitions), "an alert too many"
     assert {row[4] for row in alerts} <= {"sent", "merged"}, Counter(row[4] for row in alerts)
-    arrived = Counter(alert for _, alert in tally.arrivals)
-    assert set(arrived) == {row[0] for row in alerts}, "an alert that did not arrive"
+    arrived = {alert for _, _, steps in tally.arrivals for alert in steps}
+    assert arrived == {row[0] for row in alerts}, "an alert that did not arrive"
     assert not tally.changed, "a repeated alert had another body"
     _check_order(tally, {row[0]: row[3] for row in alerts})
     return {
         "transitions": len(transitions),
-        "messages": tally.messages,
-        "repeated": tally.messages - len(tally.bodies),
+        "messages": len(tally.arrivals),
+        "repeated": len(tally.arrivals) - len(tally.bodies),
         "merged": sum(row[4] == "merged" for row in alerts),
         "most_attempts": max(row[5] for row in alerts),
     }
 
 
 def _check_order(tally: Tally, sequence: dict[str, int]) -> None:
-    """Nothing that was told later may arrive before what was told earlier."""
+    """What is new tells of what follows what was told; what is repeated was the last."""
     last: dict[str, int] = {}
-    for incident, alert in tally.arrivals:
-        assert sequence[alert] >= last.get(incident, 0), f"incident {incident} out of order"
-        last[incident] = sequence[alert]
+    seen: set[str] = set()
+    for incident, message, steps in tally.arrivals:
+        numbers = [sequence[alert] for alert in steps]
+        told = last.get(incident, 0)
+        if message in seen:
+            assert numbers[-1] == told, f"incident {incident}: an old message came late"
+        else:
+            expected = list(range(told + 1, told + 1 + len(numbers)))
+            assert numbers == expected, f"incident {incident}: {numbers} after {told}"
+        seen.add(message)
+        last[incident] = numbers[-1]
 
 
 def main() -> None:
