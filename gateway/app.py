@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_network
 
 from falcon.asgi import App, Request, Response
@@ -82,8 +82,7 @@ def open_providers(config: Config) -> Providers:
 def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Response]:
     """The web application. Call it after the fork: it opens the database."""
     providers = open_providers(config)
-    bell = Bell(register_wake_up(open_queue(config.data_dir / QUEUE_FILE)))
-    store = replace(open_store(config), on_alerts=bell.ring)
+    store = replace(open_store(config), on_alerts=Bell(_worker_call(config)).ring)
     recorder = Recorder(
         partial(record, store, limit=config.limits.per_monitor.limit),
         max_batch=config.recorder.max_batch,
@@ -112,6 +111,22 @@ def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Re
         ready=partial(check_migrated, store),
         language=config.language,
     )
+
+
+def _worker_call(config: Config) -> Callable[[], object]:
+    """What wakes the worker from another process.
+
+    The queue is opened with the first call: the data folder may be made later than this.
+    """
+
+    @cache
+    def opened() -> Callable[[], object]:
+        return register_wake_up(open_queue(config.data_dir / QUEUE_FILE))
+
+    def call() -> None:
+        opened()()
+
+    return call
 
 
 def start_alerts(config: Config, store: Store, queue: Huey) -> Store:
