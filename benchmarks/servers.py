@@ -41,7 +41,7 @@ class ServerFailedError(Exception):
 def write_config(folder: Path, name: str) -> Path:
     """Write a configuration with a free port; all else that counts has its default."""
     file = folder / f"{name}.yaml"
-    file.write_text(_CONFIG.format(folder=name, port=_free_port()))
+    file.write_text(_CONFIG.format(folder=name, port=free_port()))
     return file
 
 
@@ -50,7 +50,8 @@ def read_config(file: Path) -> Config:
     return load_config(file.read_text(), str(file), {})
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -263,7 +263,10 @@ def hooks() -> Iterator[tuple[str, str]]:
 
 
 def _annotation(annotation: Any) -> str:
-    return "Register" if annotation is hookspecs.Register else inspect.formatannotation(annotation)
+    for name in ("Register", "RegisterChannel"):
+        if annotation is getattr(hookspecs, name):
+            return name
+    return inspect.formatannotation(annotation)
 
 
 def _hooks(_: Page, __: str) -> str:

@@ -3,8 +3,18 @@
 The names below are all that plugins import.
 """
 
+from gateway.addresses import AddressRefused
 from gateway.asymmetric import Ed25519
 from gateway.bodies import Body, Unwrap
+from gateway.channel_kind import (
+    AlertNotSent,
+    ChannelKind,
+    Message,
+    Setting,
+    Settings,
+    SettingWrong,
+    TransitionTold,
+)
 from gateway.core.errors import (
     DefinitionError,
     MalformedPayload,
@@ -13,7 +23,7 @@ from gateway.core.errors import (
     SignatureMissing,
     SignatureStale,
 )
-from gateway.core.model import Delivery, Outcome, Status
+from gateway.core.model import Change, Delivery, Outcome, Status
 from gateway.core.signatures import (
     AnyOf,
     Basic,
@@ -29,17 +39,23 @@ from gateway.core.signatures import (
     Unsigned,
 )
 from gateway.fetching import Fetch
-from gateway.hookspecs import Register, hookimpl
+from gateway.hookspecs import Register, RegisterChannel, hookimpl
+from gateway.outgoing import Answer, NoAnswer, Outgoing
 from gateway.payloads import is_form, parse_form, parse_json
 from gateway.provider import Credential, Provider, Reply
 from gateway.token_claims import FromCredential
 from gateway.tokens import Jwt
 
 __all__ = [
+    "AddressRefused",
+    "AlertNotSent",
+    "Answer",
     "AnyOf",
     "Basic",
     "Bearer",
     "Body",
+    "Change",
+    "ChannelKind",
     "Credential",
     "Credentials",
     "DefinitionError",
@@ -51,20 +67,28 @@ __all__ = [
     "Hmac",
     "Jwt",
     "MalformedPayload",
+    "Message",
+    "NoAnswer",
     "Outcome",
+    "Outgoing",
     "Pairs",
     "Provider",
     "QueryEquals",
     "Register",
+    "RegisterChannel",
     "Reply",
     "Scheme",
     "Segments",
+    "Setting",
+    "SettingWrong",
+    "Settings",
     "SignatureMalformed",
     "SignatureMismatch",
     "SignatureMissing",
     "SignatureStale",
     "Status",
     "Timestamp",
+    "TransitionTold",
     "Unsigned",
     "Unwrap",
     "hookimpl",

@@ -1,25 +1,41 @@
 """The composition root: builds everything from a `Config`; alone reads the clock."""
 
 import asyncio
+import logging
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_network
 
 from falcon.asgi import App, Request, Response
+from huey.api import Huey
 
 from gateway.admission import Buckets
+from gateway.alerts.apprise_kind import apprise_kind
+from gateway.alerts.dispatch import Dispatcher
+from gateway.alerts.email import MailServer, email_kind
+from gateway.alerts.kinds import Kinds
+from gateway.alerts.messages import Writer
+from gateway.alerts.tasks import Bell, register_alert_tasks, register_wake_up
+from gateway.alerts.templates import Templates, load_templates
+from gateway.alerts.webhook import webhook_kind
+from gateway.channel_kind import ChannelKind
 from gateway.config import Config
+from gateway.core.errors import SourceErrors
 from gateway.directory import Directory
 from gateway.fetching import Fetcher
 from gateway.intake import Intake
-from gateway.providers import Providers, load_providers
+from gateway.outgoing import Outgoing
+from gateway.providers import Providers, load_channel_kinds, load_providers
 from gateway.recorder import Recorder
 from gateway.store import monitors
 from gateway.store.engine import Store, open_engine
 from gateway.store.migrate import check_migrated
 from gateway.store.monitors import Monitor
 from gateway.store.prune import Retention
+from gateway.tasks import QUEUE_FILE, open_queue
 from gateway.vault import Vault, decode_key, load_or_make_key
 from gateway.web.api import Management
 from gateway.web.application import create_app
@@ -30,6 +46,7 @@ from gateway.writing import writing
 _LOOKUP_THREADS = 4
 # The database holds what platforms sent: nobody else on the machine needs to read it.
 _PRIVATE = 0o700
+_log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -71,8 +88,9 @@ def retention_of(config: Config) -> Retention:
 
 def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Response]:
     """The web application. Call it after the fork: it opens the database."""
-    store = open_store(config)
     providers = open_providers(config)
+    store = open_store(config)
+    store = replace(store, on_alerts=Bell(_worker_call(config, store)).ring)
     recorder = Recorder(
         writing(store, config.limits.per_monitor.limit),
         max_batch=config.recorder.max_batch,
@@ -97,9 +115,93 @@ def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Re
             default_interval=_seconds(config.heartbeat.default_interval),
             default_grace=_seconds(config.heartbeat.grace),
         ),
+        dispatcher=build_dispatcher(config, store, providers.channel_kinds),
         ready=partial(check_migrated, store),
         language=config.language,
     )
+
+
+def _worker_call(config: Config, store: Store) -> Callable[[], object]:
+    """What wakes the worker from another process.
+
+    The queue is opened with the first call: the data folder may be made later than this.
+    """
+
+    @cache
+    def opened() -> Callable[[], object]:
+        return register_wake_up(open_queue(store, config.data_dir / QUEUE_FILE))
+
+    def call() -> None:
+        opened()()
+
+    return call
+
+
+def start_alerts(config: Config, store: Store, queue: Huey) -> Store:
+    """Let the queue send alerts; returns the store that wakes it after each commit of some.
+
+    A plugin that cannot be loaded is no reason to send nothing: its kinds are left out.
+    """
+    try:
+        kinds = load_channel_kinds(config.plugins)
+    except SourceErrors as errors:
+        _log.error("no kinds of channel from plugins: %s", errors)
+        kinds = ()
+    wake = register_alert_tasks(
+        queue,
+        build_dispatcher(config, store, kinds),
+        threads=config.worker.threads,
+        every=config.heartbeat.sweep_every,
+        keep=config.alerts.keep,
+    )
+    return replace(store, on_alerts=Bell(wake).ring)
+
+
+def build_dispatcher(
+    config: Config, store: Store, plugin_kinds: Iterable[ChannelKind]
+) -> Dispatcher:
+    """What sends alerts, of the outbox and tests alike."""
+    return Dispatcher(
+        store=store,
+        kinds=_kinds(config, plugin_kinds),
+        writer=Writer(_templates(config), config.language, config.web.address),
+        outgoing=Outgoing(
+            patience=config.alerts.timeout.total_seconds(),
+            networks=config.alerts.allow_networks,
+        ),
+        clock=utc_now,
+        attempts=config.alerts.attempts,
+    )
+
+
+def _kinds(config: Config, plugin_kinds: Iterable[ChannelKind]) -> Kinds:
+    """All kinds of channel; one that a plugin registers stands above ours of that name."""
+    ours = (webhook_kind(), email_kind(_mail_server(config)), apprise_kind())
+    return Kinds((*ours, *plugin_kinds))
+
+
+def _mail_server(config: Config) -> MailServer | None:
+    email = config.email
+    if email.host is None:
+        return None
+    return MailServer(
+        host=email.host,
+        port=email.port,
+        security=email.security,
+        sender=email.sender,
+        username=email.username,
+        password=email.password.get_secret_value() if email.password else None,
+        timeout=config.alerts.timeout.total_seconds(),
+    )
+
+
+def _templates(config: Config) -> Templates:
+    """The operator's texts; ours where those are wrong, for no alert may be lost for a text."""
+    try:
+        return load_templates(config.alerts.templates)
+    except SourceErrors as errors:
+        _log.error("alerts have the built-in texts: %s", errors)
+        return Templates()
 
 
 def build_intake(

@@ -27,6 +27,7 @@ from gateway.config_values import (
     DurationOrZero,
     EncryptionKey,
     Folder,
+    MailAddress,
     Port,
     Proxy,
     PublicUrl,
@@ -50,6 +51,7 @@ ENVIRONMENT: Final[Mapping[str, tuple[str, ...]]] = {
     "TACO_HOST": ("web", "host"),
     "TACO_PORT": ("web", "port"),
     "TACO_PUBLIC_URL": ("web", "public_url"),
+    "TACO_EMAIL_PASSWORD": ("email", "password"),
 }
 """Which environment variable stands above which key."""
 
@@ -207,6 +209,49 @@ class Retention(Section):
     """How often the worker deletes what is older."""
 
 
+class Alerts(Section):
+    """Telling people when something changes."""
+
+    templates: Folder | None = None
+    """A folder with texts of your own, `pt-BR.yaml` and `en.yaml`. When it is empty, the
+    built-in texts."""
+
+    allow_networks: tuple[Proxy, ...] = ()
+    """IP addresses or networks that alerts may be sent to although they are not public, as
+    in `10.0.0.0/8`; only these are spoken to without TLS."""
+
+    timeout: Duration = timedelta(seconds=10)
+    """How long a receiver may take to accept an alert."""
+
+    attempts: Annotated[int, whole(1, 30)] = 12
+    """How often an alert is tried before it is given up; 12 attempts take about a day."""
+
+    keep: Duration = timedelta(days=30)
+    """How long alerts that were sent or given up stay in the list."""
+
+
+class Email(Section):
+    """The mail server that alerts by email go through."""
+
+    host: Text | None = None
+    """The name of the server. When it is empty, no email is sent."""
+
+    port: Port = 587
+    """The port of the server."""
+
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is protected: starttls, tls, or none."""
+
+    username: Text | None = None
+    """Who to log in as. When it is empty, without a login."""
+
+    password: SecretStr | None = None
+    """The password for the login; rather in the environment than here."""
+
+    sender: MailAddress = "taco-gateway@localhost"
+    """The address that alerts come from."""
+
+
 class Worker(Section):
     """The process that finds passed deadlines and sends alerts."""
 
@@ -254,6 +299,8 @@ class Config(Section):
     recorder: Recorder = Recorder()
     heartbeat: Heartbeat = Heartbeat()
     retention: Retention = Retention()
+    alerts: Alerts = Alerts()
+    email: Email = Email()
     worker: Worker = Worker()
     log: Log = Log()
 

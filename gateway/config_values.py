@@ -20,6 +20,7 @@ _OLDEST: Final = timedelta(days=3660)
 _SIZE = re.compile(r"(\d{1,7})(KiB|MiB)")
 _UNITS = {"KiB": 1024, "MiB": 1024 * 1024}
 _RATE = re.compile(r"(\d{1,7})/(\w+)")
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}")
 _LARGEST_COUNT: Final = 1_000_000
 _POSTGRES: Final = ("postgresql://", "postgresql+psycopg://")
 _MOST_WORKERS: Final = 128
@@ -122,6 +123,12 @@ def _read_network(value: Any) -> Network:
         raise wrong("should be an IP address or network", "write 10.0.0.7 or 10.0.0.0/8") from None
 
 
+def _read_mail_address(value: Any) -> Any:
+    if not isinstance(value, str) or not _MAIL_ADDRESS.fullmatch(value):
+        raise wrong("should be an email address", "write alerts@example.com")
+    return value
+
+
 def _read_port(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
@@ -157,6 +164,9 @@ DatabaseUrl = Annotated[SecretStr, BeforeValidator(_read_database_url)]
 
 EncryptionKey = Annotated[SecretStr, BeforeValidator(_read_key)]
 """32 bytes in base64."""
+
+MailAddress = Annotated[str, BeforeValidator(_read_mail_address)]
+"""An email address, without a name."""
 
 Port = Annotated[int, BeforeValidator(_read_port), whole(1, 65535)]
 """A TCP port; as text too, for environment variables."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.core.errors import SignatureMalformed, Unavailable
-from gateway.public_https import Https
+from gateway.outgoing import Outgoing
 
 FAILURE_AGE = 5.0
 """Seconds for which a failure is not tried again."""
@@ -85,8 +85,8 @@ class Fetcher:
     However many ask for an address at the same time, it is called once.
     """
 
-    def __init__(self, https: Https | None = None) -> None:
-        self._https = https or Https()
+    def __init__(self, https: Outgoing | None = None) -> None:
+        self._https = https or Outgoing()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch")
         self._lock = threading.Lock()
         self._copies: OrderedDict[str, _Kept] = OrderedDict()

@@ -14,12 +14,14 @@ from collections.abc import Callable
 
 import pluggy
 
+from gateway.channel_kind import ChannelKind
 from gateway.provider import Provider
 
 PROJECT = "taco_gateway"
 """The name of the plugin project and of the entry point group."""
 
 Register = Callable[[Provider], None]
+RegisterChannel = Callable[[ChannelKind], None]
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -31,4 +33,13 @@ def register_providers(register: Register) -> None:
 
     Called once, when the gateway starts. A provider's rules are in the file
     ``<name>.yaml`` of a ``rules`` folder.
+    """
+
+
+@hookspec
+def register_channels(register: RegisterChannel) -> None:
+    """Call ``register`` with each kind of channel that the plugin adds.
+
+    Called once, when the gateway starts. A kind with the name of one that comes with the
+    gateway stands in its place.
     """

@@ -45,6 +45,12 @@ def _text(number: int) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
+def first_id(moment: datetime) -> str:
+    """What every id made from the millisecond of ``moment`` on is not smaller than."""
+    number = ((moment - _EPOCH) // _MILLISECOND) << 80
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+
 def new_token() -> str:
     """A secret for a URL or an API client: 32 random bytes as 64 hex characters."""
     return secrets.token_hex(32)

@@ -46,10 +46,11 @@ def _web_address(value: str) -> str:
         TypeAdapter(AnyHttpUrl).validate_python(value)
     except ValidationError:
         raise ValueError("should be an http or https address") from None
-    return _storable(value)
+    return storable(value)
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """The text, if every database can store it; a validator of pydantic."""
     if "\0" in value:  # PostgreSQL has no such text
         raise ValueError("should not hold a NUL character")
     return value
@@ -58,7 +59,7 @@ def _storable(value: str) -> str:
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_storable),
+    AfterValidator(storable),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Address = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
@@ -69,17 +70,31 @@ Secrets = Annotated[
     BeforeValidator(_as_tuple),
     AfterValidator(_not_empty),
 ]
+Tag = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_lower=True, max_length=40, pattern=r"^[^\W_][\w.:-]*$"
+    ),
+]
+"""A short word by which channels choose monitors; kept in lower case."""
+Tags = Annotated[
+    tuple[Tag, ...],
+    Field(max_length=20),
+    AfterValidator(lambda tags: tuple(dict.fromkeys(tags))),
+]
 Seconds = Annotated[int, Field(ge=1, le=_MONTH, strict=True)]
 Grace = Annotated[int, Field(ge=0, le=_MONTH, strict=True)]
 
 
-class _Request(BaseModel):
+class RequestBody(BaseModel):
+    """The body of a request: camelCase keys, all of them known."""
+
     model_config = ConfigDict(
         extra="forbid", alias_generator=to_camel, hide_input_in_errors=True, frozen=True
     )
 
 
-class _Fields(_Request):
+class _Fields(RequestBody):
     url: Address | None = None
     provider: Name = AUTO
     heartbeat_interval: Seconds | None = None
@@ -87,6 +102,7 @@ class _Fields(_Request):
     webhook_secret: Secrets | None = None
     credentials: dict[Name, Secrets] = Field(default_factory=dict)
     alerts_enabled: StrictBool = True
+    tags: Tags = ()
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -128,7 +144,7 @@ def draft_of(
 
     A ``heartbeatInterval`` that is left out is ``default_interval``, null switches it off.
     """
-    request = _validated(NewMonitor, fields)
+    request = validated(NewMonitor, fields)
     _check_provider(request, request.provider, request.all_credentials, providers)
     named = "heartbeat_interval" in request.model_fields_set
     interval = request.heartbeat_interval if named else default_interval
@@ -143,6 +159,7 @@ def draft_of(
         heartbeat_interval=interval,
         heartbeat_grace=default_grace if grace is None else grace,
         starts_at_creation=named and interval is not None,
+        tags=request.tags,
     )
 
 
@@ -153,14 +170,14 @@ def changes_of(
 
     ``current`` are the credentials that stay when none are given.
     """
-    request = _validated(MonitorChange, fields)
+    request = validated(MonitorChange, fields)
     given = request.model_fields_set
     columns = given - {"webhook_secret", "credentials"}
     changes = {name: getattr(request, name) for name in columns}
     not_nullable = {"name", "active", "heartbeat_grace"}
     for name in not_nullable & changes.keys():
         if changes[name] is None:
-            raise _wrong((to_camel(name), "cannot be null"))
+            raise wrong((to_camel(name), "cannot be null"))
     if given & {"webhook_secret", "credentials"}:
         changes["credentials"] = request.all_credentials
     if changes.keys() & {"provider", "credentials"}:
@@ -169,12 +186,13 @@ def changes_of(
     return changes
 
 
-def _validated(model: type[Model], fields: object) -> Model:
+def validated(model: type[Model], fields: object) -> Model:
+    """The checked body; raises `RequestError` with every field that is wrong."""
     try:
         return model.model_validate(fields)
     except ValidationError as invalid:
         problems = [(".".join(map(str, e["loc"])), _plain(e["msg"])) for e in invalid.errors()]
-    raise _wrong(*problems)
+    raise wrong(*problems)
 
 
 def _plain(message: str) -> str:
@@ -182,7 +200,7 @@ def _plain(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _wrong(*problems: tuple[str, str]) -> RequestError:
+def wrong(*problems: tuple[str, str]) -> RequestError:
     """The error for these fields; an empty field is the body itself."""
     return RequestError(
         "; ".join(f"{field or 'the body'} {message}" for field, message in problems),
@@ -193,10 +211,10 @@ def _wrong(*problems: tuple[str, str]) -> RequestError:
 def _check_provider(request: _Fields, name: str, given: Given, providers: Providers) -> None:
     if name != AUTO and name not in providers:
         hint = suggest(name, [AUTO, *providers.names])
-        raise _wrong(("provider", f"{name!r} is unknown ({hint})"))
+        raise wrong(("provider", f"{name!r} is unknown ({hint})"))
     if name == AUTO:
         found = list(problems_for_any(providers, given))
     else:
         found = list(problems(providers.get(name).provider, given))
     if found:
-        raise _wrong(*((request.field_of(credential), what) for credential, what in found))
+        raise wrong(*((request.field_of(credential), what) for credential, what in found))

@@ -7,17 +7,18 @@ import inspect
 import sys
 import traceback
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pluggy
 
 from gateway import hookspecs
+from gateway.channel_kind import ChannelKind
 from gateway.core.errors import DefinitionError, SourceError, SourceErrors
 from gateway.core.nodes import suggest
 from gateway.provider import Provider
@@ -25,14 +26,22 @@ from gateway.rulefiles import RuleFile, load_rule_file
 
 _EXAMPLE = "a plugin has @hookimpl above def register_providers(register):"
 
+Registrable = Provider | ChannelKind
+Value_co = TypeVar("Value_co", bound=Registrable, covariant=True)
+
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A provider and the place that registers it."""
+class Registered(Generic[Value_co]):
+    """A provider or a kind of channel, and the place that registers it."""
 
-    provider: Provider
+    value: Value_co
     source: str
     line: int
+
+    @property
+    def name(self) -> str:
+        """The name of what is registered."""
+        return self.value.name
 
     @property
     def origin(self) -> str:
@@ -40,18 +49,35 @@ class Registered:
         return f"{self.source}:{self.line}"
 
 
-def load_plugin_folder(folder: Path, errors: list[SourceError]) -> list[Registered]:
+Found = Registered[Registrable]
+
+
+def providers_in(found: Iterable[Found]) -> Iterator[Registered[Provider]]:
+    """The providers among what plugins register."""
+    for each in found:
+        if isinstance(each.value, Provider):
+            yield Registered(each.value, each.source, each.line)
+
+
+def kinds_in(found: Iterable[Found]) -> Iterator[Registered[ChannelKind]]:
+    """The kinds of channel among what plugins register."""
+    for each in found:
+        if isinstance(each.value, ChannelKind):
+            yield Registered(each.value, each.source, each.line)
+
+
+def load_plugin_folder(folder: Path, errors: list[SourceError]) -> list[Found]:
     """Everything that the plugins of a folder register; errors are added to the list."""
-    found: list[Registered] = []
+    found: list[Found] = []
     for path in _files(folder, (".py",), errors):
         if not path.name.startswith("_"):
             found += _load_plugin(functools.partial(_import, path), str(path), errors)
     return found
 
 
-def load_entry_points(errors: list[SourceError]) -> list[Registered]:
+def load_entry_points(errors: list[SourceError]) -> list[Found]:
     """Everything that installed packages register by the entry point group."""
-    found: list[Registered] = []
+    found: list[Found] = []
     for entry in importlib.metadata.entry_points(group=hookspecs.PROJECT):
         found += _load_plugin(entry.load, f"entry point {entry.name} ({entry.value})", errors)
     return found
@@ -94,25 +120,13 @@ def _files(folder: Path, suffixes: tuple[str, ...], errors: list[SourceError]) -
         return []
 
 
-def _load_plugin(
-    load: Callable[[], Any], source: str, errors: list[SourceError]
-) -> list[Registered]:
+def _load_plugin(load: Callable[[], Any], source: str, errors: list[SourceError]) -> list[Found]:
     """Import one plugin, check its hooks and call them.
 
     Each plugin has a plugin manager of its own, so that one that raises does not keep the
     others from loading.
     """
-    found: list[Registered] = []
-
-    def register(provider: Provider) -> None:
-        if not isinstance(provider, Provider):
-            raise DefinitionError(
-                f"register() got {type(provider).__name__}, not a Provider",
-                hint="register(Provider(...))",
-            )
-        line = sys._getframe(1).f_lineno  # noqa: SLF001  # names the place of a duplicate
-        found.append(Registered(provider, source, line))
-
+    found: list[Found] = []
     try:
         plugin = load()
         manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -122,11 +136,29 @@ def _load_plugin(
             errors += mistakes
             return []
         manager.register(plugin)
-        manager.hook.register_providers(register=register)
+        manager.hook.register_providers(register=_collector(Provider, source, found))
+        manager.hook.register_channels(register=_collector(ChannelKind, source, found))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # plugins may raise anything
         errors.append(_located(error, source))
         return []
     return found
+
+
+def _collector(
+    kind: type[Provider] | type[ChannelKind], source: str, found: list[Found]
+) -> Callable[[Any], None]:
+    """A ``register`` that takes values of one kind, and remembers who called it."""
+
+    def register(value: Any) -> None:
+        if not isinstance(value, kind):
+            raise DefinitionError(
+                f"register() got {type(value).__name__}, not a {kind.__name__}",
+                hint=f"register({kind.__name__}(...))",
+            )
+        line = sys._getframe(1).f_lineno  # noqa: SLF001  # names the place of a duplicate
+        found.append(Registered(value, source, line))
+
+    return register
 
 
 def _hook_mistakes(

@@ -9,7 +9,7 @@ from gateway.core.proofs import Scheme
 from gateway.core.rules import RuleSet
 from gateway.core.written_rules import WrittenRules
 from gateway.handshakes import Handshakes
-from gateway.plugin_loading import Registered
+from gateway.plugin_loading import Registered, Value_co
 from gateway.provider import Provider
 from gateway.rulefiles import RuleFile
 
@@ -42,7 +42,7 @@ class Definition:
 class Layer:
     """Plugins and rule files of one rank, by the name of their provider."""
 
-    plugins: Mapping[str, Registered]
+    plugins: Mapping[str, Registered[Provider]]
     rule_files: Mapping[str, RuleFile]
 
     @property
@@ -56,20 +56,31 @@ class _Incomplete(SourceError):
 
 
 def layer(
-    plugins: Iterable[Registered], rule_files: Iterable[RuleFile], errors: list[SourceError]
+    plugins: Iterable[Registered[Provider]],
+    rule_files: Iterable[RuleFile],
+    errors: list[SourceError],
 ) -> Layer:
     """One rank of sources; a name that comes twice is an error, added to the list."""
-    by_name: dict[str, Registered] = {}
-    for plugin in plugins:
-        first = by_name.setdefault(plugin.provider.name, plugin)
-        if first is not plugin:
-            errors.append(_twice(plugin.provider.name, plugin.source, plugin.line, first.origin))
+    named = by_name(plugins, errors)
     files: dict[str, RuleFile] = {}
     for rule_file in rule_files:
         known = files.setdefault(rule_file.provider, rule_file)
         if known is not rule_file:
             errors.append(_twice(rule_file.provider, rule_file.source, 0, known.source))
-    return Layer(by_name, files)
+    return Layer(named, files)
+
+
+def by_name(
+    found: Iterable[Registered[Value_co]], errors: list[SourceError]
+) -> dict[str, Registered[Value_co]]:
+    """What plugins of one rank register; a name that comes twice is an error."""
+    named: dict[str, Registered[Value_co]] = {}
+    for each in found:
+        first = named.setdefault(each.name, each)
+        if first is not each:
+            what = "provider" if isinstance(each.value, Provider) else "kind of channel"
+            errors.append(_twice(each.name, each.source, each.line, first.origin, what))
+    return named
 
 
 def join(shipped: Layer, own: Layer, errors: list[SourceError]) -> Iterator[Definition]:
@@ -119,12 +130,12 @@ def _define(
     return Definition(provider, files[0].rules(written), files[0], plugin.origin)
 
 
-def _completed(plugin: Registered, files: list[RuleFile]) -> Provider:
+def _completed(plugin: Registered[Provider], files: list[RuleFile]) -> Provider:
     """The provider of a plugin with what its rule files say beside the rules.
 
     What the plugin itself defines cannot be said a second time.
     """
-    provider = plugin.provider
+    provider = plugin.value
     for name, attribute in _ATTRIBUTES.items():
         file = next((each for each in files if name in each.given), None)
         if file is None:
@@ -180,9 +191,9 @@ def _handshake(file: RuleFile, signature: Scheme) -> Handshakes | None:
     return Handshakes(file.handshake, signature, file.body) if file.handshake else None
 
 
-def _twice(name: str, source: str, line: int, first: str) -> SourceError:
+def _twice(name: str, source: str, line: int, first: str, what: str = "provider") -> SourceError:
     return SourceError(
-        f"the provider {name!r} is defined a second time",
+        f"the {what} {name!r} is defined a second time",
         source=source,
         line=line,
         column=min(line, 1),

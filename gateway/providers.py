@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gateway.channel_kind import ChannelKind
 from gateway.core import signatures
 from gateway.core.errors import (
     DeliveryFailed,
@@ -27,13 +28,16 @@ from gateway.fetching import Fetch
 from gateway.known_answers import KnownAnswer
 from gateway.payloads import parse_body
 from gateway.plugin_loading import (
+    Found,
+    kinds_in,
     load_entry_points,
     load_packaged_rules,
     load_plugin_folder,
     load_rule_folder,
+    providers_in,
 )
 from gateway.provider import Credential, Fetches, FetchingScheme, Provider, Reply
-from gateway.provider_layers import Definition, join, layer
+from gateway.provider_layers import Definition, by_name, join, layer
 from gateway.rulefiles import Example
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
     "Providers",
     "Reply",
     "bundled",
+    "load_channel_kinds",
     "load_providers",
 ]
 
@@ -143,10 +148,16 @@ class LoadedProvider:
 
 
 class Providers:
-    """The loaded providers by name, in the order in which they are asked to detect."""
+    """The loaded providers by name, in the order in which they are asked to detect.
 
-    def __init__(self, loaded: Iterable[LoadedProvider]) -> None:
+    ``channel_kinds`` are the kinds of channel that plugins add.
+    """
+
+    def __init__(
+        self, loaded: Iterable[LoadedProvider], channel_kinds: Iterable[ChannelKind] = ()
+    ) -> None:
         self._loaded: Mapping[str, LoadedProvider] = {each.name: each for each in loaded}
+        self.channel_kinds = tuple(channel_kinds)
 
     def __iter__(self) -> Iterator[LoadedProvider]:
         return iter(self._loaded.values())
@@ -209,22 +220,46 @@ def load_providers(
     errors: list[SourceError] = []
     installed = load_entry_points(errors) if entry_points else []
     packaged = load_packaged_rules(errors) if entry_points else []
+    ours = [*load_plugin_folder(bundled("plugins"), errors), *installed]
+    theirs = [found for folder in plugin_dirs for found in load_plugin_folder(folder, errors)]
     shipped = layer(
-        [*load_plugin_folder(bundled("plugins"), errors), *installed],
-        [*load_rule_folder(bundled("rules"), errors), *packaged],
-        errors,
+        providers_in(ours), [*load_rule_folder(bundled("rules"), errors), *packaged], errors
     )
     own = layer(
-        [found for folder in plugin_dirs for found in load_plugin_folder(folder, errors)],
+        providers_in(theirs),
         [found for folder in rule_dirs for found in load_rule_folder(folder, errors)],
         errors,
     )
+    kinds = _kinds(ours, theirs, errors)
     definitions = list(join(shipped, own, errors))
     if errors:
         raise SourceErrors(errors)
     return Providers(
-        _loaded(definition, redact.get(definition.provider.name, ())) for definition in definitions
+        (_loaded(each, redact.get(each.provider.name, ())) for each in definitions),
+        kinds,
     )
+
+
+def load_channel_kinds(plugin_dirs: Iterable[Path]) -> tuple[ChannelKind, ...]:
+    """The kinds of channel that plugins add, without the rules of any provider.
+
+    Raises `SourceErrors` with everything that is wrong in the plugins.
+    """
+    errors: list[SourceError] = []
+    ours = [*load_plugin_folder(bundled("plugins"), errors), *load_entry_points(errors)]
+    theirs = [found for folder in plugin_dirs for found in load_plugin_folder(folder, errors)]
+    kinds = _kinds(ours, theirs, errors)
+    if errors:
+        raise SourceErrors(errors)
+    return kinds
+
+
+def _kinds(
+    ours: Iterable[Found], theirs: Iterable[Found], errors: list[SourceError]
+) -> tuple[ChannelKind, ...]:
+    """The kinds of two ranks; an operator's own stands above another of its name."""
+    named = by_name(kinds_in(ours), errors) | by_name(kinds_in(theirs), errors)
+    return tuple(each.value for each in named.values())
 
 
 def _loaded(definition: Definition, redact: tuple[str, ...]) -> LoadedProvider:

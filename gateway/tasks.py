@@ -22,6 +22,7 @@ from gateway.store.sweep import sweep
 
 _QUEUE = "taco"
 _TABLES = "queue"
+QUEUE_FILE = "queue.db"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("eta", "expires", "expires_resolved")
 _log = logging.getLogger(__name__)

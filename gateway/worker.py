@@ -5,12 +5,11 @@ import time
 
 from huey.consumer import Consumer, Scheduler
 
-from gateway.app import open_store, retention_of, utc_now
+from gateway.app import open_store, retention_of, start_alerts, utc_now
 from gateway.config import Config
 from gateway.logs import configure_logging
-from gateway.tasks import Pruning, open_queue, register_pruning, register_tasks
+from gateway.tasks import QUEUE_FILE, Pruning, open_queue, register_pruning, register_tasks
 
-QUEUE_FILE = "queue.db"
 # A queue file must be looked at again and again. A PostgreSQL queue tells when there is
 # something, so the pause is only for when the server is away.
 _POLL = 0.5
@@ -23,6 +22,7 @@ def work(config: Config) -> None:
     configure_logging(config.log.level, config.log.format)
     store = open_store(config)
     queue = open_queue(store, config.data_dir / QUEUE_FILE)
+    store = start_alerts(config, store, queue)
     every = config.heartbeat.sweep_every
     register_tasks(queue, store, utc_now, every)
 

@@ -19,8 +19,8 @@ from gateway.app import build_web, open_providers, open_store, utc_now
 from gateway.config import Config, load_config
 from gateway.core.model import Delivery
 from gateway.fetching import Fetcher
+from gateway.outgoing import Outgoing
 from gateway.providers import LoadedProvider, Providers
-from gateway.public_https import Https
 from gateway.store import history, monitors, tables, teams
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft, Monitor
@@ -152,7 +152,7 @@ def running(folder: Path, url: str, settings: str = "") -> Iterator[Gateway]:
     team = teams.ensure_first_team(store, "main", utc_now())
     assert team is not None
     # Nothing is allowed to be called; `Gateway.deliver` keeps what would be fetched.
-    fetcher = Fetcher(Https(resolve=lambda _: (), is_allowed=lambda _: False))
+    fetcher = Fetcher(Outgoing(resolve=lambda _: (), is_public=lambda _: False))
     app = build_web(config, fetcher)
     conductor = ASGIConductor(_AsServed(app))
     with asyncio.Runner() as runner:

@@ -118,11 +118,13 @@ def data(result: Result) -> Any:
 
 COMMANDS = [
     *("up", "serve", "worker", "migrate", "prune", "config"),
-    *("monitors", "providers", "rules", "send", "tokens"),
+    *("alerts", "channels", "monitors", "providers", "rules", "send", "tokens"),
 ]
 LEAVES = [
     *[(name,) for name in ("up", "serve", "worker", "migrate", "prune", "send")],
     ("config", "check"),
+    *[("alerts", name) for name in ("list", "resend")],
+    *[("channels", name) for name in ("add", "list", "remove", "test")],
     *[("monitors", name) for name in ("add", "list", "show")],
     *[("providers", name) for name in ("list", "show")],
     *[("rules", name) for name in ("check", "test", "explain")],

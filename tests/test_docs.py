@@ -18,6 +18,7 @@ import pytest
 import gateway
 from docs import _blocks
 from docs._generate import ROOT, Fence, Page, pages
+from gateway.alerts.templates import load_templates
 from gateway.cli import main as taco
 from gateway.config import load_config
 from gateway.core.errors import SourceError, SourceErrors
@@ -89,8 +90,11 @@ def test_generated_blocks_are_current(page: Page) -> None:
 
 class TestFences:
     @fenced("yaml")
-    def test_yaml(self, fence: Fence) -> None:
+    def test_yaml(self, fence: Fence, tmp_path: Path) -> None:
         match fence.label:
+            case label if label.startswith("texts/"):
+                (tmp_path / Path(label).name).write_text(fence.text, "utf-8")
+                assert load_templates(tmp_path).by_place
             case "wrong":
                 with pytest.raises((SourceError, SourceErrors)):
                     load_rule_file(as_rule_file(fence.text), fence.place)
@@ -231,6 +235,7 @@ class TestCompleteness:
 
         assert implemented <= set(named)
         assert hasattr(gateway.hookspecs.register_providers, f"{PROJECT}_spec")
+        assert hasattr(gateway.hookspecs.register_channels, f"{PROJECT}_spec")
 
     def test_public_names(self) -> None:
         assert coded("docs/plugins/reference.md") >= set(gateway.__all__)
@@ -248,6 +253,11 @@ class TestCompleteness:
             (gateway.Ed25519, "docs/plugins/signatures.md"),
             (gateway.Jwt, "docs/plugins/signatures.md"),
             (gateway.Fetch, "docs/plugins/reference.md"),
+            (gateway.ChannelKind, "docs/plugins/channels.md"),
+            (gateway.Setting, "docs/plugins/channels.md"),
+            (gateway.Message, "docs/plugins/channels.md"),
+            (gateway.TransitionTold, "docs/plugins/channels.md"),
+            (gateway.Answer, "docs/plugins/channels.md"),
         ],
     )
     def test_fields(self, value: Any, name: str) -> None:

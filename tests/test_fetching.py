@@ -11,48 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from certificates import Authority, issue, server_context
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.addresses import is_public, resolve
 from gateway.core.errors import SignatureMalformed, Unavailable
 from gateway.fetching import FAILURE_AGE, RECHECK_AGE, Fetch, Fetcher
-from gateway.public_https import MOST_BYTES, Https, is_public, resolve
+from gateway.outgoing import MOST_BYTES, Outgoing
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 HOST = "keys.example.com"
 HOSTS = r"keys\.example\.com"
-
-
-def issue(
-    name: str, issuer: "Authority | None" = None
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    since = datetime(2020, 1, 1, tzinfo=UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(since)
-        .not_valid_after(since + timedelta(days=36500))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    return builder.sign(issuer.key if issuer else key, hashes.SHA256()), key
-
-
-@dataclass
-class Authority:
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
 
 
 @dataclass
@@ -82,9 +53,9 @@ class Server:
                 stream.sendall(chunk)
                 time.sleep(self.delay)
 
-    def https(self, **changes: object) -> Https:
+    def https(self, **changes: object) -> Outgoing:
         trusting = ssl.create_default_context(cadata=self.authority.decode())
-        found = Https(lambda _: ("127.0.0.1",), lambda _: True, trusting, self.port, 2.0)
+        found = Outgoing(lambda _: ("127.0.0.1",), lambda _: True, trusting, self.port, 2.0)
         return replace(found, **changes)  # type: ignore[arg-type]
 
     def fetcher(self, **changes: object) -> Fetcher:
@@ -97,8 +68,7 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     authority = Authority(*issue("authority"))
     certificate, key = issue(HOST, authority)
     server = Server(0, authority.certificate.public_bytes(Encoding.PEM))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(*written(folder, certificate, key))
+    tls = server_context(folder, certificate, key)
     tls.sni_callback = lambda _stream, name, _context: server.names.append(name)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.port = listener.getsockname()[1]
@@ -107,16 +77,6 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
-
-
-def written(
-    folder: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
-) -> tuple[str, str]:
-    (folder / "certificate").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "key").write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    return str(folder / "certificate"), str(folder / "key")
 
 
 @pytest.fixture
@@ -349,7 +309,7 @@ class TestGet:
         "addresses", [(), ("127.0.0.1",), ("10.0.0.1", "::1"), ("::ffff:127.0.0.1",)]
     )
     def test_a_name_that_leads_inside(self, server: Server, addresses: tuple[str, ...]) -> None:
-        fetcher = server.fetcher(resolve=lambda _: addresses, is_allowed=is_public)
+        fetcher = server.fetcher(resolve=lambda _: addresses, is_public=is_public)
 
         with pytest.raises(Unavailable, match="no public address"):
             fetcher.get(fetch(), NOON)
@@ -359,7 +319,7 @@ class TestGet:
         """A second look-up could give another answer."""
         answers = iter([("10.0.0.1", "127.0.0.1"), ("10.0.0.1",)])
         fetcher = server.fetcher(
-            resolve=lambda _: next(answers), is_allowed=lambda address: address == "127.0.0.1"
+            resolve=lambda _: next(answers), is_public=lambda address: address == "127.0.0.1"
         )
 
         assert fetcher.get(fetch(), NOON) == b"one"
@@ -389,7 +349,7 @@ class TestGet:
 
     def test_a_name_that_is_none(self) -> None:
         with pytest.raises(Unavailable):
-            Fetcher(Https(resolve)).get(Fetch(f"https://{'a' * 100}/", ".*", ".*"), NOON)
+            Fetcher(Outgoing(resolve)).get(Fetch(f"https://{'a' * 100}/", ".*", ".*"), NOON)
 
     def test_the_resolver_of_the_system(self) -> None:
         assert "127.0.0.1" in resolve("127.0.0.1")
@@ -571,7 +531,7 @@ class TestManyAtOnce:
             go_on.wait(5)
             return ()
 
-        fetcher = Fetcher(Https(wait))
+        fetcher = Fetcher(Outgoing(wait))
 
         async def run() -> list[object]:
             calls = (fetcher.fetch_all((fetch(f"/{n}"),), NOON) for n in range(70))
@@ -591,7 +551,7 @@ class TestManyAtOnce:
             go_on.wait(5)
             return ()
 
-        fetcher = Fetcher(Https(hang, patience=0.1))
+        fetcher = Fetcher(Outgoing(hang, patience=0.1))
 
         with pytest.raises(Unavailable, match="too long"):
             asyncio.run(fetcher.fetch_all((fetch(),), NOON))

@@ -7,7 +7,10 @@ from threading import Event
 import click
 
 from gateway import __version__
+from gateway.alerts.templates import load_templates
 from gateway.app import open_providers, open_store, retention_of, utc_now
+from gateway.cli.alerts import alerts
+from gateway.cli.channels import channels
 from gateway.cli.context import (
     Settings,
     fail,
@@ -58,6 +61,7 @@ def up(settings: Settings) -> None:
     configure_logging(config.log.level, config.log.format)
     check_port(config.web.host, config.web.port)
     loaded = open_providers(config)
+    load_templates(config.alerts.templates)
     team = prepare(config)
     announce(config, loaded, team)
     patience = max(config.web.graceful_timeout, config.worker.shutdown_timeout).total_seconds()
@@ -115,7 +119,7 @@ def serve(settings: Settings) -> None:
 @click.pass_obj
 @reporting
 def worker(settings: Settings) -> None:
-    """Run the worker process alone: the sweep that finds missed heartbeats."""
+    """Run the worker process alone: it finds missed heartbeats and sends alerts."""
     from gateway.worker import work  # noqa: PLC0415 - loads huey
 
     work(settings.load())
@@ -163,12 +167,14 @@ def config() -> None:
 @reporting
 def config_check(settings: Settings, *, as_json: bool) -> None:
     """Check the configuration, the plugins and the rule files without starting anything."""
-    loaded = open_providers(settings.load())
+    config = settings.load()
+    loaded = open_providers(config)
+    load_templates(config.alerts.templates)
     if as_json:
         print_json({"file": str(settings.file or ""), "providers": list(loaded.names)})
         return
     click.echo(f"{settings.file or 'no file: all defaults'}: fine, {len(loaded)} providers")
 
 
-for command in (monitors, providers, rules, send, tokens):
+for command in (alerts, channels, monitors, providers, rules, send, tokens):
     main.add_command(command)

@@ -28,6 +28,8 @@ STATUS_COLOURS: dict[str, str] = {
     Status.DOWN: "red",
 }
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

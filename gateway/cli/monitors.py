@@ -9,6 +9,7 @@ from gateway.cli.context import (
     Settings,
     Workplace,
     fail,
+    json_option,
     open_workplace,
     plain,
     print_json,
@@ -38,7 +39,6 @@ _CAPITAL = re.compile("[A-Z]")
 _PAGE = 200
 _SHOWN = 10
 _SPANS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -64,6 +64,7 @@ def monitors() -> None:
 @click.option("--heartbeat-interval", type=int, help="Seconds between two signs of life.")
 @click.option("--no-heartbeat", is_flag=True, help="Expect no heartbeats at all.")
 @click.option("--heartbeat-grace", type=int, help="Seconds that a late heartbeat is forgiven.")
+@click.option("--tag", "tags", multiple=True, help="A word by which channels choose monitors.")
 @json_option
 @click.pass_obj
 @reporting
@@ -78,6 +79,7 @@ def add(
     heartbeat_interval: int | None,
     no_heartbeat: bool,
     heartbeat_grace: int | None,
+    tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Make a monitor called NAME and print its addresses."""
@@ -89,11 +91,10 @@ def add(
         "url": url,
         "credentials": read_credentials(texts),
         "heartbeatInterval": heartbeat_interval,
+        "heartbeatGrace": heartbeat_grace,
     }
-    fields: dict[str, object] = {"name": name, "provider": provider}
+    fields: dict[str, object] = {"name": name, "provider": provider, "tags": tags}
     fields |= {key: value for key, value in given.items() if value is not None}
-    if heartbeat_grace is not None:
-        fields["heartbeatGrace"] = heartbeat_grace
     if no_heartbeat:
         fields["heartbeatInterval"] = None
     heartbeat = workplace.config.heartbeat
@@ -155,7 +156,7 @@ def list_(settings: Settings, *, as_json: bool) -> None:
 def show(settings: Settings, *, monitor: str, as_json: bool) -> None:
     """Show a monitor (by id or name): uptime, signals, incidents, what decided each delivery."""
     workplace = open_workplace(settings)
-    found = _find(workplace, monitor)
+    found = find_monitor(workplace, monitor)
     store = workplace.store
     view = {
         **monitor_view(found, workplace.config.web.address),
@@ -194,7 +195,8 @@ def _all(workplace: Workplace) -> list[Monitor]:
             return found
 
 
-def _find(workplace: Workplace, wanted: str) -> Monitor:
+def find_monitor(workplace: Workplace, wanted: str) -> Monitor:
+    """The team's monitor of this id or name; ends the command when there is none."""
     by_id = store_monitors.find(workplace.store, workplace.team, wanted)
     if by_id is not None:
         return by_id

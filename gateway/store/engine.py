@@ -1,13 +1,13 @@
 """Opens the database, the same way for SQLite and PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, RootTransaction, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -24,14 +24,23 @@ _READING: dict[str, dict[str, Any]] = {
     "sqlite": {"readonly": True},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
+_ALERTS = "alerts written"
+
+
+def _tell_nobody() -> None:
+    """For a store whose process leaves sending to others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The database and the key to the secrets in it; what every store function takes first."""
+    """The database and the key to the secrets in it; what every store function takes first.
+
+    ``on_alerts`` is called after each commit that put alerts into the outbox.
+    """
 
     engine: Engine
     vault: Vault
+    on_alerts: Callable[[], None] = _tell_nobody
 
     @property
     def on_postgresql(self) -> bool:
@@ -59,11 +68,11 @@ class Store:
         with database_errors(self.engine):
             connection = self.engine.connect()
             try:
-                connection.begin()
+                root = connection.begin()
             except BaseException:
                 connection.close()
                 raise
-        return Transaction(connection)
+        return Transaction(self, connection, root)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -87,17 +96,30 @@ class Store:
 class Transaction:
     """One that has begun. Either way of ending it gives the connection back."""
 
+    store: Store
     connection: Connection
+    root: RootTransaction
 
     def commit(self) -> None:
         """Make it last. Raises `Unavailable`, with nothing stored."""
-        with database_errors(self.connection.engine), self.connection:
-            self.connection.commit()
+        # Leaving the root commits, and rolls back where that fails.
+        with database_errors(self.store.engine), self.connection, self.root:
+            written = self.connection.info.pop(_ALERTS, False)
+        if written:
+            self.store.on_alerts()
 
     def roll_back(self) -> None:
         """Undo it."""
-        with database_errors(self.connection.engine):
+        with database_errors(self.store.engine):
             self.connection.close()
+
+
+def note_alerts(connection: Connection) -> None:
+    """Make the store call ``on_alerts`` when this transaction commits.
+
+    After a rollback the note stays with the connection: a call too many is harmless.
+    """
+    connection.info[_ALERTS] = True
 
 
 @contextmanager

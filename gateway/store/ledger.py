@@ -12,10 +12,12 @@ from operator import attrgetter
 
 from sqlalchemy import Connection
 
+from gateway.core.alerting import Step
 from gateway.core.model import Change, Event, Signal, Status, Transition, roll_up
 from gateway.core.status import decide
 from gateway.core.uptime import Tally
 from gateway.ids import new_id
+from gateway.store.alert_rows import write_alerts
 from gateway.store.bulk import Insert, Row, Select, Update, read_rows, write_rows
 from gateway.store.days import (
     FORGET_DAYS,
@@ -155,6 +157,7 @@ class Ledger:
         self._opened: dict[str, _Incident] = {}
         self._moved: dict[str, tuple[Status, datetime | None]] = {}
         self._timeline: list[Row] = []
+        self._steps: list[Step] = []
 
     def load_signals(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Read the signals of these (monitor id, key) pairs; absent ones stay absent."""
@@ -243,9 +246,27 @@ class Ledger:
         if incident_id is None:
             raise RuntimeError(f"signal {event.key!r} is not up, yet has no incident")
         self._update_incident(incident_id, transition)
+        self._add_step(incident_id, observation, transition, check_id)
+        return None if transition.change is Change.RESOLVED else incident_id
+
+    def _add_step(
+        self, incident_id: str, observation: Observation, transition: Transition, check_id: str
+    ) -> None:
+        event = observation.event
+        event_id = new_id(observation.received_at)
+        self._steps.append(
+            Step(
+                event_id,
+                incident_id,
+                observation.monitor.id,
+                transition.change,
+                transition.after,
+                observation.received_at,
+            )
+        )
         self._timeline.append(
             (
-                new_id(observation.received_at),
+                event_id,
                 incident_id,
                 transition.change,
                 transition.before,
@@ -256,7 +277,6 @@ class Ledger:
                 check_id,
             )
         )
-        return None if transition.change is Change.RESOLVED else incident_id
 
     def _update_incident(self, incident_id: str, transition: Transition) -> None:
         resolved = transition.change is Change.RESOLVED
@@ -277,8 +297,13 @@ class Ledger:
         write(_INSERT_INCIDENT_EVENTS, self._timeline)
         write(_PUT_SIGNALS, [self._signal_row(place) for place in sorted(self._touched)])
         write(_UPDATE_MONITORS, [_monitor_row(each) for each in self.monitors.values()])
+        self._flush_days()
+        write_alerts(self._connection, self._steps)
+
+    def _flush_days(self) -> None:
         turned = [each for each in self.monitors.values() if each.tally.ended]
-        write(WRITE_DAYS, [row for each in turned for row in ended_rows(each.id, each.tally)])
+        ended = [row for each in turned for row in ended_rows(each.id, each.tally)]
+        write_rows(self._connection, WRITE_DAYS, ended)
         if turned:
             forgotten = [forgotten_row(each.id, each.tally) for each in turned]
             self._connection.execute(FORGET_DAYS, forgotten)

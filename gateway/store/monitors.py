@@ -1,7 +1,7 @@
 """Monitors: making, finding, changing and listing them."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import sleep
@@ -17,6 +17,7 @@ from gateway.store.chunks import at_ease, delete_range
 from gateway.store.engine import Store
 from gateway.store.ledger import Ledger, Observation
 from gateway.store.tables import (
+    alerts,
     checks,
     deliveries,
     incident_events,
@@ -59,6 +60,7 @@ class Monitor:
     status_since: datetime
     revision: int
     created_at: datetime
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Draft:
     heartbeat_interval: int | None = None
     heartbeat_grace: int = 60
     starts_at_creation: bool = False
+    tags: tuple[str, ...] = ()
 
 
 def create(store: Store, team_id: str, draft: Draft, now: datetime) -> Monitor:
@@ -108,6 +111,7 @@ def create(store: Store, team_id: str, draft: Draft, now: datetime) -> Monitor:
         "signals_down": 0,
         "revision": 1,
         "created_at": now,
+        "tags": draft.tags,
     }
     with store.write() as connection:
         made = connection.execute(insert(monitors).values(row).returning(monitors)).one()
@@ -137,6 +141,16 @@ def list_page(store: Store, team_id: str, *, after: str | None, limit: int) -> l
     with store.read() as connection:
         rows = connection.execute(query.order_by(monitors.c.id).limit(limit)).all()
     return [_monitor(store.vault, row) for row in rows]
+
+
+def known_ids(store: Store, team_id: str, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that are monitors of the team."""
+    wanted = list(ids)
+    if not wanted:
+        return set()
+    query = select(monitors.c.id).where(monitors.c.team_id == team_id, monitors.c.id.in_(wanted))
+    with store.read() as connection:
+        return set(connection.scalars(query))
 
 
 def change(
@@ -177,7 +191,7 @@ def remove(store: Store, team_id: str, monitor_id: str) -> bool:
         connection.execute(
             delete(incident_events).where(incident_events.c.incident_id.in_(of_monitor))
         )
-        for table in (incidents, signals, monitor_days):
+        for table in (incidents, signals, monitor_days, alerts):
             connection.execute(delete(table).where(table.c.monitor_id == monitor_id))
         connection.execute(delete(monitors).where(monitors.c.id == monitor_id))
     for table, order in _LEFT_BY_DELIVERIES:
@@ -267,4 +281,5 @@ def _monitor(vault: Vault, row: Row[Any]) -> Monitor:
         status_since=row.status_since,
         revision=row.revision,
         created_at=row.created_at,
+        tags=tuple(row.tags),
     )

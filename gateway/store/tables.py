@@ -177,6 +177,7 @@ monitors = Table(
         Column(f"tally_{name}", Integer, nullable=False, server_default=_NONE_YET)
         for name in FIGURES
     ),
+    Column("tags", JSON, nullable=False, server_default=text("'[]'")),
     Index("ix_monitors_team_id_id", "team_id", "id"),
     Index(
         "ix_monitors_deadline",
@@ -301,6 +302,65 @@ monitor_days = Table(
     Column("opening", _STATUS),
     *(Column(name, Integer, nullable=False) for name in FIGURES),
     sqlite_with_rowid=False,
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("team_id", _ID, ForeignKey("teams.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("settings_sealed", LargeBinary, nullable=False),
+    Column("minimum", _STATUS, nullable=False),
+    Column("monitor_ids", JSON(none_as_null=True)),  # null: all of the team
+    Column("tags", JSON, nullable=False),
+    Column("language", String(8)),  # null: that of the gateway
+    Column("reminders", JSON, nullable=False),  # seconds, each after the alert before it
+    Column("active", Boolean, nullable=False),
+    # The circuit breaker: failures in a row, and until when nothing is sent.
+    Column("failures", Integer, nullable=False),
+    Column("paused_until", UtcDateTime),
+    Column("last_error", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_channels_team_id_id", "team_id", "id"),
+)
+
+# The outbox. No foreign keys, for the same reason as above.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("team_id", _ID, nullable=False),
+    Column("channel_id", _ID, nullable=False),
+    Column("monitor_id", _ID, nullable=False),
+    Column("incident_id", _ID, nullable=False),
+    Column("incident_event_id", _ID, nullable=False),
+    Column("sequence", Integer, nullable=False),  # from 1, within incident and channel
+    Column("reminder", Integer, nullable=False),  # 0 for a transition, else which reminder
+    Column("state", String(8), nullable=False),  # see store/outbox.py
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime),  # while somebody sends it
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("merged_into", _ID),  # the later alert that tells of this one too
+    Index(
+        "uq_alerts_incident_id_channel_id_sequence",
+        "incident_id",
+        "channel_id",
+        "sequence",
+        unique=True,
+    ),
+    Index(
+        "ix_alerts_channel_id_due_at",
+        "channel_id",
+        "due_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index("ix_alerts_team_id_id", "team_id", "id"),
+    Index("ix_alerts_monitor_id", "monitor_id"),
 )
 
 job_runs = Table(

@@ -38,7 +38,7 @@ _DAYS = 90
 _MAX_DAYS = 366
 _MAX_BODY = 256 * 1024
 _READ_TIMEOUT = timedelta(seconds=10)
-_ID = re.compile("[0-9A-Z]{26}")
+ID = re.compile("[0-9A-Z]{26}")
 
 Read = Callable[..., Sequence[Any]]
 View = Callable[[Any], dict[str, Any]]
@@ -71,7 +71,7 @@ class Management:
         """The monitor of the request's team with this id."""
         team = await self.team(req)
         monitor = None
-        if _ID.fullmatch(monitor_id):
+        if ID.fullmatch(monitor_id):
             monitor = await asyncio.to_thread(monitors.find, self.store, team, monitor_id)
         if monitor is None:
             raise NotFound("no such monitor")
@@ -89,7 +89,7 @@ class MonitorsResource:
         management = self._management
         team = await management.team(req)
         draft = draft_of(
-            await _json(req),
+            await read_json(req),
             management.providers,
             default_interval=management.default_interval,
             default_grace=management.default_grace,
@@ -99,22 +99,22 @@ class MonitorsResource:
         )
         resp.status = falcon.HTTP_201
         resp.location = f"{management.public_url}/monitors/{monitor.id}"
-        _send(resp, monitor_view(monitor, management.public_url))
+        send_json(resp, monitor_view(monitor, management.public_url))
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """List the team's monitors, oldest first, ``after`` the last id of a page."""
         management = self._management
         team = await management.team(req)
-        limit = _limit(req)
+        limit = limit_of(req)
         found = await asyncio.to_thread(
             monitors.list_page,
             management.store,
             team,
-            after=_cursor(req, "after"),
+            after=cursor(req, "after"),
             limit=limit + 1,
         )
         items = [monitor_view(monitor, management.public_url) for monitor in found[:limit]]
-        _send(resp, {"items": items, "next": items[-1]["id"] if len(found) > limit else None})
+        send_json(resp, {"items": items, "next": items[-1]["id"] if len(found) > limit else None})
 
 
 class MonitorResource:
@@ -131,14 +131,14 @@ class MonitorResource:
             history.list_signals, management.store, monitor_id, _MAX_SIGNALS
         )
         view = monitor_view(monitor, management.public_url)
-        _send(resp, {**view, "signals": [signal_view(row) for row in signals]})
+        send_json(resp, {**view, "signals": [signal_view(row) for row in signals]})
 
     async def on_patch(self, req: Request, resp: Response, monitor_id: str) -> None:
         """Change what the body names."""
         management = self._management
         monitor = await management.monitor(req, monitor_id)
         changes = changes_of(
-            await _json(req), monitor.provider, monitor.credentials, management.providers
+            await read_json(req), monitor.provider, monitor.credentials, management.providers
         )
         changed = await asyncio.to_thread(
             monitors.change,
@@ -150,7 +150,7 @@ class MonitorResource:
         )
         if changed is None:
             raise NotFound("no such monitor")
-        _send(resp, monitor_view(changed, management.public_url))
+        send_json(resp, monitor_view(changed, management.public_url))
 
     async def on_delete(self, req: Request, resp: Response, monitor_id: str) -> None:
         """Remove a monitor and all that was recorded for it."""
@@ -170,7 +170,7 @@ class ProvidersResource:
     async def on_get(self, req: Request, resp: Response) -> None:
         """List all, by name."""
         await self._management.team(req)
-        _send(resp, {"items": sorted(self._views, key=itemgetter("name"))})
+        send_json(resp, {"items": sorted(self._views, key=itemgetter("name"))})
 
 
 class HistoryResource:
@@ -184,16 +184,16 @@ class HistoryResource:
     async def on_get(self, req: Request, resp: Response, monitor_id: str) -> None:
         """Show one page."""
         await self._management.monitor(req, monitor_id)
-        limit = _limit(req)
+        limit = limit_of(req)
         rows = await asyncio.to_thread(
             self._read,
             self._management.store,
             monitor_id,
-            before=_cursor(req, "before"),
+            before=cursor(req, "before"),
             limit=limit + 1,
         )
         items = [self._view(row) for row in rows[:limit]]
-        _send(resp, {"items": items, "next": items[-1]["id"] if len(rows) > limit else None})
+        send_json(resp, {"items": items, "next": items[-1]["id"] if len(rows) > limit else None})
 
 
 class UptimeResource:
@@ -212,7 +212,7 @@ class UptimeResource:
         )
         if not days:  # removed in between
             raise NotFound("no such monitor")
-        _send(resp, uptime_view(days))
+        send_json(resp, uptime_view(days))
 
 
 def history_resources(management: Management) -> dict[str, HistoryResource]:
@@ -224,7 +224,8 @@ def history_resources(management: Management) -> dict[str, HistoryResource]:
     }
 
 
-async def _json(req: Request) -> Any:
+async def read_json(req: Request) -> Any:
+    """The JSON body of a request; raises `RequestError`."""
     body = await read_body(req, _MAX_BODY, _READ_TIMEOUT)
     try:
         return orjson.loads(body)
@@ -232,17 +233,20 @@ async def _json(req: Request) -> Any:
         raise RequestError(f"the body is not JSON: {error}") from None
 
 
-def _cursor(req: Request, name: str) -> str | None:
+def cursor(req: Request, name: str) -> str | None:
+    """The id at which a page begins, if the request names one."""
     value = req.get_param(name)
-    if value is not None and not _ID.fullmatch(value):
+    if value is not None and not ID.fullmatch(value):
         raise RequestError(f"{name} is not an id of a page before")
     return value
 
 
-def _limit(req: Request) -> int:
+def limit_of(req: Request) -> int:
+    """How many items a page has."""
     return req.get_param_as_int("limit", min_value=1, max_value=_MAX_PAGE, default=_PAGE)
 
 
-def _send(resp: Response, body: dict[str, Any]) -> None:
+def send_json(resp: Response, body: dict[str, Any]) -> None:
+    """Answer with JSON."""
     resp.content_type = falcon.MEDIA_JSON
     resp.data = orjson.dumps(body)

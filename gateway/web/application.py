@@ -5,6 +5,7 @@ from typing import Any
 
 from falcon.asgi import App, Request, Response
 
+from gateway.alerts.dispatch import Dispatcher
 from gateway.intake import Intake
 from gateway.recorder import Recorder
 from gateway.store.engine import Store
@@ -16,6 +17,7 @@ from gateway.web.api import (
     UptimeResource,
     history_resources,
 )
+from gateway.web.channels import Telling, alert_routes
 from gateway.web.errors import ErrorHandlers
 from gateway.web.health import HealthResource, Probe, ReadinessResource
 from gateway.web.webhooks import HeartbeatResource, Reception, WebhookResource
@@ -44,6 +46,7 @@ def create_app(
     recorder: Recorder,
     reception: Reception,
     management: Management,
+    dispatcher: Dispatcher,
     ready: Probe,
     language: str,
 ) -> App[Request, Response]:
@@ -59,6 +62,8 @@ def create_app(
         app.add_route(f"{prefix}/monitors/{{monitor_id}}/uptime", UptimeResource(management))
         for name, resource in history_resources(management).items():
             app.add_route(f"{prefix}/monitors/{{monitor_id}}/{name}", resource)
+        for path, resource in alert_routes(Telling(management, dispatcher)).items():
+            app.add_route(prefix + path, resource)
     app.add_route("/healthz", HealthResource())
     app.add_route("/readyz", ReadinessResource(ready))
     return app

@@ -32,6 +32,7 @@ def monitor_view(monitor: Monitor, public_url: str) -> Json:
         "statusSince": format_time(monitor.status_since),
         "active": monitor.active,
         "alertsEnabled": monitor.alerts_enabled,
+        "tags": list(monitor.tags),
         "signed": bool(monitor.credentials),
         "heartbeatInterval": monitor.heartbeat_interval,
         "heartbeatGrace": monitor.heartbeat_grace,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -12,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from databases import BOTH, open_store
 from postgres import Databases
-from sqlalchemy import inspect, text
+from sqlalchemy import JSON, inspect, text
 
 from gateway.core.errors import GatewayError, Unavailable
 from gateway.core.uptime import DAY
@@ -39,9 +40,18 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def test_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
     with store.read() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
+            connection, opts={"compare_type": True, "compare_server_default": default_differs}
         )
         assert compare_metadata(context, metadata) == []
+
+
+def default_differs(*arguments: Any) -> bool | None:
+    """Whether a default in the database is not that of the code; None: let Alembic say."""
+    _, _, column, in_database, _, in_code = arguments
+    if not isinstance(column.type, JSON):
+        return None
+    # PostgreSQL cannot compare two JSON values, which Alembic would ask it to do.
+    return bool(in_database.removesuffix("::json") != in_code)
 
 
 def test_indexes_and_keys_are_those_of_the_code(empty: Store) -> None:

@@ -61,6 +61,7 @@ def test_the_least_body_makes_a_monitor(gateway: Gateway, base: str) -> None:
         "webhookToken": made["webhookToken"],
         "webhookUrl": f"{PUBLIC_URL}/webhooks/{made['webhookToken']}",
         "heartbeatUrl": f"{PUBLIC_URL}/webhooks/{made['webhookToken']}/heartbeat",
+        "tags": [],
         "createdAt": made["createdAt"],
     }
 
