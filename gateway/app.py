@@ -10,9 +10,11 @@ from falcon.asgi import App, Request, Response
 
 from gateway.admission import Buckets
 from gateway.config import Config
+from gateway.core.blindness import Duty
 from gateway.directory import Directory
 from gateway.fetching import Fetcher
 from gateway.intake import Intake
+from gateway.presence import PATIENCE, Presence
 from gateway.providers import Providers, load_providers
 from gateway.recorder import Recorder
 from gateway.store import monitors
@@ -20,6 +22,7 @@ from gateway.store.engine import Store, open_engine
 from gateway.store.migrate import check_migrated
 from gateway.store.monitors import Monitor
 from gateway.store.record import record
+from gateway.store.watermarks import mark
 from gateway.vault import Vault, decode_key, load_or_make_key
 from gateway.web.api import Management
 from gateway.web.application import create_app
@@ -75,6 +78,7 @@ def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Re
     return create_app(
         intake=intake,
         recorder=recorder,
+        presence=Presence(lambda: mark(store, Duty.RECEIVING, utc_now(), PATIENCE)),
         reception=Reception(
             clock=utc_now,
             max_body=config.web.max_body,

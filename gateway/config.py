@@ -26,6 +26,7 @@ from gateway.config_values import (
     DurationOrZero,
     EncryptionKey,
     Folder,
+    PingUrl,
     Port,
     Proxy,
     PublicUrl,
@@ -49,6 +50,7 @@ ENVIRONMENT: Final[Mapping[str, tuple[str, ...]]] = {
     "TACO_HOST": ("web", "host"),
     "TACO_PORT": ("web", "port"),
     "TACO_PUBLIC_URL": ("web", "public_url"),
+    "TACO_WATCHDOG_URL": ("watchdog", "url"),
 }
 """Which environment variable stands above which key."""
 
@@ -195,6 +197,17 @@ class Worker(Section):
     """How long tasks may still run after the order to stop."""
 
 
+class Watchdog(Section):
+    """The ping that tells another service that this gateway watches."""
+
+    url: PingUrl | None = None
+    """The address to call with GET while the gateway receives and sweeps, such as a check at
+    healthchecks.io: when the calls stop, that service alerts you. Empty: no ping."""
+
+    every: Duration = timedelta(minutes=1)
+    """How often it is called."""
+
+
 class Log(Section):
     """What the processes write to standard error."""
 
@@ -232,6 +245,7 @@ class Config(Section):
     recorder: Recorder = Recorder()
     heartbeat: Heartbeat = Heartbeat()
     worker: Worker = Worker()
+    watchdog: Watchdog = Watchdog()
     log: Log = Log()
 
     @property

@@ -127,7 +127,7 @@ def test_a_sweep_says_what_it_found(
 
     assert sweep_once(store, NOON + timedelta(seconds=15), EVERY)
 
-    assert "1 heartbeats missed, 0 signals resolved by time, lag 5.0 s" in caplog.text
+    assert "sweep: 1 heartbeats missed, lag 5.0 s" in caplog.text
     assert len(history.list_incidents(store, monitor.id, before=None, limit=5)) == 1
 
 

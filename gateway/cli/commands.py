@@ -12,6 +12,7 @@ from gateway.cli.monitors import monitors
 from gateway.cli.providers import providers
 from gateway.cli.rules import rules
 from gateway.cli.send import send
+from gateway.cli.status import status
 from gateway.cli.tokens import tokens
 from gateway.config import Config
 from gateway.logs import configure_logging
@@ -95,7 +96,7 @@ def serve(settings: Settings) -> None:
 @click.pass_obj
 @reporting
 def worker(settings: Settings) -> None:
-    """Run the worker process alone: the sweep that finds missed heartbeats."""
+    """Run the worker process alone: it finds what did not come in its time."""
     from gateway.worker import work  # noqa: PLC0415 - loads huey
 
     work(settings.load())
@@ -132,5 +133,5 @@ def config_check(settings: Settings, *, as_json: bool) -> None:
     click.echo(f"{settings.file or 'no file: all defaults'}: fine, {len(loaded)} providers")
 
 
-for command in (monitors, providers, rules, send, tokens):
+for command in (monitors, providers, rules, send, status, tokens):
     main.add_command(command)

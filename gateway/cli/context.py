@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -121,6 +121,14 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         *padded, last = zip(line, widths, strict=True)
         cells = [*(cell.ljust(width) for cell, width in padded), last[0]]
         click.echo("  ".join(_style(cell, heading=number == 0) for cell in cells))
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """A table of some of the fields of views."""
+    print_table(
+        [column.upper() for column in columns],
+        [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows],
+    )
 
 
 def plain(text: str) -> str:

@@ -38,8 +38,16 @@ _LOCKED_COLUMNS = (
     monitors.c.signals_down,
     monitors.c.heartbeat_interval,
     monitors.c.heartbeat_grace,
+    monitors.c.heartbeat_schedule,
+    monitors.c.heartbeat_zone,
+    monitors.c.heartbeat_late_after,
+    monitors.c.heartbeat_max_run,
+    monitors.c.webhook_is_heartbeat,
     monitors.c.last_heartbeat,
+    monitors.c.clock_started,
     monitors.c.deadline,
+    monitors.c.open_runs,
+    monitors.c.stale_after,
     monitors.c.rate_state,
 )
 _KEPT_COLUMNS = (
@@ -49,7 +57,9 @@ _KEPT_COLUMNS = (
     "signals_degraded",
     "signals_down",
     "last_heartbeat",
+    "clock_started",
     "deadline",
+    "open_runs",
     "rate_state",
 )
 _INSERT_CHECK = insert(checks)
@@ -79,8 +89,16 @@ class LockedMonitor:
     counts: dict[Status, int]
     heartbeat_interval: int | None
     heartbeat_grace: int
+    heartbeat_schedule: str | None
+    heartbeat_zone: str
+    heartbeat_late_after: int | None
+    heartbeat_max_run: int | None
+    webhook_is_heartbeat: bool
     last_heartbeat: datetime | None
+    clock_started: datetime | None
     deadline: datetime | None
+    open_runs: int
+    stale_after: int | None
     rate_state: datetime | None
 
     def move(self, before: Status, after: Status, at: datetime) -> None:
@@ -104,7 +122,9 @@ class LockedMonitor:
             "signals_degraded": self.counts[Status.DEGRADED],
             "signals_down": self.counts[Status.DOWN],
             "last_heartbeat": self.last_heartbeat,
+            "clock_started": self.clock_started,
             "deadline": self.deadline,
+            "open_runs": self.open_runs,
             "rate_state": self.rate_state,
         }
 
@@ -163,6 +183,11 @@ class Ledger:
         """The status of a loaded signal, pending when there is none."""
         known = self._signals.get((monitor_id, key))
         return known.signal.status if known else Status.PENDING
+
+    def told_until(self, monitor_id: str, key: str) -> datetime | None:
+        """The time of the newest event of a loaded signal."""
+        known = self._signals.get((monitor_id, key))
+        return known.signal.occurred_at if known else None
 
     def resolve_at(self, monitor_id: str, key: str) -> datetime | None:
         """When a loaded signal ends by itself."""
@@ -333,7 +358,15 @@ def _locked_monitor(row: Any) -> LockedMonitor:
         },
         heartbeat_interval=row.heartbeat_interval,
         heartbeat_grace=row.heartbeat_grace,
+        heartbeat_schedule=row.heartbeat_schedule,
+        heartbeat_zone=row.heartbeat_zone,
+        heartbeat_late_after=row.heartbeat_late_after,
+        heartbeat_max_run=row.heartbeat_max_run,
+        webhook_is_heartbeat=row.webhook_is_heartbeat,
         last_heartbeat=row.last_heartbeat,
+        clock_started=row.clock_started,
         deadline=row.deadline,
+        open_runs=row.open_runs,
+        stale_after=row.stale_after,
         rate_state=row.rate_state,
     )

@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from gateway.core.heartbeat import Heartbeat, switched_off
+from gateway.core.heartbeat import switched_off
 from gateway.core.model import HEARTBEAT_KEY, Status
 from gateway.ids import new_id, new_token
 from gateway.store.engine import Store
+from gateway.store.expectations import Expecting, expectation_of
 from gateway.store.ledger import Ledger, Observation
 from gateway.store.tables import (
     checks,
     deliveries,
+    heartbeat_runs,
     incident_events,
     incidents,
     monitors,
@@ -25,6 +27,30 @@ from gateway.store.tables import (
 from gateway.vault import Vault, hash_token
 
 Credentials = Mapping[str, tuple[str, ...]]
+_RHYTHM = (
+    "heartbeat_interval",
+    "heartbeat_schedule",
+    "heartbeat_zone",
+    "heartbeat_grace",
+    "heartbeat_late_after",
+)
+SETTINGS = (
+    *_RHYTHM,
+    "heartbeat_max_run",
+    "heartbeat_post_only",
+    "webhook_is_heartbeat",
+    "stale_after",
+)
+"""What a monitor is told about heartbeats and silence, by column."""
+
+# A feed is judged by what it does from when somebody asks on.
+_UNHEARD = {
+    "feed_first_at": None,
+    "feed_last_at": None,
+    "feed_longest_gap": 0.0,
+    "stale_at": None,
+    "stale_since": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +68,19 @@ class Monitor:
     active: bool
     alerts_enabled: bool
     heartbeat_interval: int | None
+    heartbeat_schedule: str | None
+    heartbeat_zone: str
     heartbeat_grace: int
+    heartbeat_late_after: int | None
+    heartbeat_max_run: int | None
+    heartbeat_post_only: bool
+    webhook_is_heartbeat: bool
     last_heartbeat: datetime | None
     deadline: datetime | None
     status: Status
     status_since: datetime
+    stale_after: int | None
+    stale_since: datetime | None
     revision: int
     created_at: datetime
 
@@ -56,7 +90,8 @@ class Draft:
     """What it takes to make a monitor.
 
     ``starts_at_creation`` says that the heartbeat clock runs from the start; otherwise it
-    runs from the first heartbeat. Interval and grace are in seconds.
+    runs from the first heartbeat. Signs of life are due at an interval or by a schedule,
+    not both. Durations are in seconds; ``stale_after`` 0 is learned.
     """
 
     name: str
@@ -66,16 +101,20 @@ class Draft:
     credentials: Credentials = field(default_factory=dict, repr=False)
     alerts_enabled: bool = True
     heartbeat_interval: int | None = None
+    heartbeat_schedule: str | None = None
+    heartbeat_zone: str = "UTC"
     heartbeat_grace: int = 60
+    heartbeat_late_after: int | None = None
+    heartbeat_max_run: int | None = None
+    heartbeat_post_only: bool = False
+    webhook_is_heartbeat: bool = False
+    stale_after: int | None = None
     starts_at_creation: bool = False
 
 
 def create(store: Store, team_id: str, draft: Draft, now: datetime) -> Monitor:
     """Make a monitor with a new secret token."""
     monitor_id, token = new_id(now), new_token()
-    deadline = None
-    if draft.heartbeat_interval is not None and draft.starts_at_creation:
-        deadline = _heartbeat(draft.heartbeat_interval, draft.heartbeat_grace).deadline(now)
     row = {
         "id": monitor_id,
         "team_id": team_id,
@@ -88,9 +127,8 @@ def create(store: Store, team_id: str, draft: Draft, now: datetime) -> Monitor:
         "credentials_sealed": _seal(store.vault, monitor_id, draft.credentials),
         "active": True,
         "alerts_enabled": draft.alerts_enabled,
-        "heartbeat_interval": draft.heartbeat_interval,
-        "heartbeat_grace": draft.heartbeat_grace,
-        "deadline": deadline,
+        **{name: getattr(draft, name) for name in SETTINGS},
+        **(_clock(draft, now) if draft.starts_at_creation else {}),
         "status": Status.PENDING,
         "status_since": now,
         "signals_up": 0,
@@ -144,9 +182,12 @@ def change(
         row = connection.execute(query).first()
         if row is None:
             return None
-        values["deadline"] = _deadline_after_change(row, values, now)
+        expecting = _Expecting(**{name: values.get(name, getattr(row, name)) for name in _RHYTHM})
+        values |= _clock_after_change(row, values, expecting, now)
         values["revision"] = row.revision + 1
-        if values.get("heartbeat_interval", row.heartbeat_interval) is None:
+        if "stale_after" in values:
+            values |= _UNHEARD
+        if expectation_of(expecting) is None:
             _end_heartbeat(connection, monitor_id, now)
         changed = connection.execute(
             update(monitors).where(monitors.c.id == monitor_id).values(values).returning(monitors)
@@ -164,7 +205,7 @@ def remove(store: Store, team_id: str, monitor_id: str) -> bool:
         connection.execute(
             delete(incident_events).where(incident_events.c.incident_id.in_(of_monitor))
         )
-        for table in (incidents, signals, checks, deliveries, seen_events):
+        for table in (incidents, signals, checks, deliveries, seen_events, heartbeat_runs):
             connection.execute(delete(table).where(table.c.monitor_id == monitor_id))
         connection.execute(delete(monitors).where(monitors.c.id == monitor_id))
     return True
@@ -174,19 +215,38 @@ def _owned(team_id: str, monitor_id: str) -> tuple[Any, Any]:
     return monitors.c.id == monitor_id, monitors.c.team_id == team_id
 
 
-def _deadline_after_change(row: Row[Any], values: Mapping[str, Any], now: datetime) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Expecting:
+    """What a monitor will expect once a change is made."""
+
+    heartbeat_interval: int | None
+    heartbeat_schedule: str | None
+    heartbeat_zone: str
+    heartbeat_grace: int
+    heartbeat_late_after: int | None
+
+
+def _clock_after_change(
+    row: Row[Any], values: Mapping[str, Any], expecting: Expecting, now: datetime
+) -> dict[str, Any]:
     """Deadlines rest while a monitor is paused and start afresh when it goes on."""
-    interval = values.get("heartbeat_interval", row.heartbeat_interval)
-    grace = values.get("heartbeat_grace", row.heartbeat_grace)
-    if interval is None or not values.get("active", row.active):
-        return None
-    named = values.get("heartbeat_interval") is not None
+    expectation = expectation_of(expecting)
+    if expectation is None or not values.get("active", row.active):
+        return {"clock_started": None, "deadline": None}
+    named = any(values.get(name) is not None for name in _RHYTHM[:3])
     resumed = not row.active and row.last_heartbeat is not None
     if named or resumed:
-        return _heartbeat(interval, grace).deadline(now)
-    if row.deadline is not None and row.last_heartbeat is not None:
-        return _heartbeat(interval, grace).deadline(row.last_heartbeat)
-    return row.deadline
+        return _clock(expecting, now)
+    if row.deadline is not None and row.clock_started is not None:
+        return {"deadline": expectation.deadline(row.clock_started)}
+    return {}
+
+
+def _clock(expecting: Expecting, now: datetime) -> dict[str, Any]:
+    expectation = expectation_of(expecting)
+    if expectation is None:
+        return {}
+    return {"clock_started": now, "deadline": expectation.deadline(now)}
 
 
 def _end_heartbeat(connection: Connection, monitor_id: str, now: datetime) -> None:
@@ -196,10 +256,6 @@ def _end_heartbeat(connection: Connection, monitor_id: str, now: datetime) -> No
     if ledger.status_of(monitor_id, HEARTBEAT_KEY) is Status.DOWN:
         ledger.observe(Observation(ledger.monitors[monitor_id], switched_off(now), now))
         ledger.flush()
-
-
-def _heartbeat(interval: int, grace: int) -> Heartbeat:
-    return Heartbeat(timedelta(seconds=interval), timedelta(seconds=grace))
 
 
 def _token_purpose(monitor_id: str) -> str:
@@ -232,12 +288,12 @@ def _monitor(vault: Vault, row: Row[Any]) -> Monitor:
         credentials=credentials,
         active=row.active,
         alerts_enabled=row.alerts_enabled,
-        heartbeat_interval=row.heartbeat_interval,
-        heartbeat_grace=row.heartbeat_grace,
+        **{name: getattr(row, name) for name in SETTINGS},
         last_heartbeat=row.last_heartbeat,
         deadline=row.deadline,
         status=Status(row.status),
         status_since=row.status_since,
+        stale_since=row.stale_since,
         revision=row.revision,
         created_at=row.created_at,
     )
