@@ -85,6 +85,9 @@ def _drain(store: Store, chore: Chore, sight: Sight, aside: Aside) -> Swept:
             if not places:
                 raise
             settled = _one_by_one(store, chore, places, sight, aside)
+        else:
+            for place in places:
+                aside.forget(chore.name, place)
         swept += settled
 
 
