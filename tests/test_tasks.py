@@ -16,7 +16,14 @@ from gateway.store import history, monitors
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft
 from gateway.store.teams import NewTeam
-from gateway.tasks import JsonSerializer, open_queue, register_tasks, sweep_once
+from gateway.tasks import (
+    JsonSerializer,
+    open_queue,
+    register_tasks,
+    register_watchdog,
+    sweep_once,
+)
+from gateway.watchdog import Watchdog
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 EVERY = timedelta(seconds=5)
@@ -141,3 +148,30 @@ def test_without_a_database_no_sweep_and_no_end(
 
     (tmp_path / "away.db").rename(tmp_path / "gateway.db")
     assert sweep_once(store, NOON, EVERY) is True
+
+
+def test_a_gap_between_sweeps_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    for seconds in (0, 5, 15, 600, 605):
+        sweep_once(store, NOON + timedelta(seconds=seconds), EVERY)
+
+    [message] = caplog.messages
+    assert message.startswith(
+        "no sweep ran from 2026-01-20 12:00:15 to 2026-01-20 12:10:00 (585 s): "
+    )
+
+
+def test_a_ping_is_registered_and_sent(queue: SqliteHuey, store: Store) -> None:
+    asked: list[datetime] = []
+
+    def probe(now: datetime) -> str:
+        asked.append(now)
+        return "not today"
+
+    watchdog = Watchdog("http://127.0.0.1:9", [probe])
+    register_watchdog(queue, store, watchdog, lambda: NOON, EVERY)
+
+    [task] = queue.read_periodic(NOON)
+    queue.enqueue(task)
+    queue.execute(queue.dequeue())
+
+    assert asked == [NOON]
