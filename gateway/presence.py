@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 
 from gateway.core.blindness import Blindness
@@ -28,25 +27,31 @@ class Presence:
     def __init__(self, mark: Mark, every: timedelta = EVERY) -> None:
         self._mark = mark
         self._every = every.total_seconds()
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._marking = True
 
     async def start(self) -> None:
         """Leave the first mark before the first request, and go on until stopped."""
         await self._leave_mark()
-        self._task = asyncio.create_task(self._go_on())
+        self._wait()
 
     async def stop(self) -> None:
-        """Leave no more marks."""
+        """Leave no more marks; one that is being left is finished."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._every, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._go_on())
 
     async def _go_on(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            await self._leave_mark()
+        await self._leave_mark()
+        self._wait()
 
     async def _leave_mark(self) -> None:
         try:

@@ -118,17 +118,21 @@ def silence_until(
     since: datetime,
     horizon: datetime,
     *,
+    status: Status = Status.PENDING,
     told: datetime | None = None,
     blind: Sequence[Blindness] = (),
 ) -> Silence:
     """What the silence from ``since`` to ``horizon`` has led to.
 
-    ``told`` is the time of the newest event of the heartbeat signal: what happened up to
-    then is known. No event is dated later than ``horizon``.
+    ``status`` is that of the heartbeat signal, which silence never eases: a job that failed
+    and is late is still down. ``told`` is the time of its newest event: what happened up
+    to then is known. No event is dated later than ``horizon``.
     """
     events: list[Event] = []
     for event in expectation.silence(since, blind):
         if told is not None and event.occurred_at <= told:
+            continue
+        if event.status.severity < status.severity:
             continue
         if event.occurred_at > horizon:
             return Silence(tuple(events), event.occurred_at)

@@ -64,6 +64,7 @@ def _settle(
         expectation,
         monitor.clock_started,
         sight.due,
+        status=ledger.status_of(monitor.id, HEARTBEAT_KEY),
         told=ledger.told_until(monitor.id, HEARTBEAT_KEY),
         blind=blind,
     )

@@ -8,6 +8,7 @@ from gateway.core.blindness import Blindness
 from gateway.core.heartbeat import (
     Beat,
     Expectation,
+    Silence,
     Word,
     expired,
     failed,
@@ -184,6 +185,12 @@ def test_what_silence_leads_to(
 def written(event: Event) -> str:
     letter = {Status.DEGRADED: "d", Status.DOWN: "D"}[event.status]
     return f"{letter}{(event.occurred_at - NOON) / MINUTE:g}"
+
+
+def test_silence_does_not_ease() -> None:
+    silence = silence_until(TIERED, NOON, after(7), status=Status.DOWN, told=NOON)
+
+    assert silence == Silence((), after(15))
 
 
 @pytest.mark.parametrize("period", range(1, 61, 7))

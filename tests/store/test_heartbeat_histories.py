@@ -55,6 +55,11 @@ HISTORIES: list[tuple[Case, list[str], list[str]]] = [
         ["12:02 down", "12:08 down"],
         ["12:02- opened"],
     ),
+    (
+        ("fails, then is late too: no easing", TIERED, {"12:02": "fail"}, "12:30", (), ()),
+        ["12:02 down", "12:17 down"],
+        ["12:02- opened"],
+    ),
     # ---- the gateway's own outages
     (
         ("ten minutes of outage, it lives", FIVE, every(5, 3, 48), "12:50", (("12:06", "12:16"),)
