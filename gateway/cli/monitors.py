@@ -1,5 +1,7 @@
 """``taco monitors``: make, list and look into monitors."""
 
+from collections.abc import Mapping
+
 import click
 from pydantic.alias_generators import to_camel
 
@@ -74,15 +76,7 @@ def add(
             "give --heartbeat-interval, --heartbeat-schedule or --no-heartbeat, not both"
         )
     workplace = open_workplace(settings)
-    fields: dict[str, object] = {"name": name}
-    # A flag that is not given leaves its field out.
-    fields |= {
-        to_camel(key): each
-        for key, each in options.items()
-        if each is not None and each is not False
-    }
-    if (stale_after := str(options["stale_after"])).isdecimal():
-        fields["staleAfter"] = int(stale_after)
+    fields = {"name": name, **_fields_of(options)}
     if secret:
         fields["webhookSecret"] = secret
     if no_heartbeat:
@@ -104,6 +98,14 @@ def add(
     click.echo(f"heartbeat URL  {view['heartbeatUrl']}")
     if not view["signed"]:
         click.secho("unsigned: whoever knows the URL can post; set a --secret", fg="yellow")
+
+
+def _fields_of(options: Mapping[str, str | int | None]) -> dict[str, object]:
+    """Options as the API's fields; a flag that is not given leaves its field out."""
+    given = {key: each for key, each in options.items() if each is not None and each is not False}
+    if (stale_after := str(options["stale_after"])).isdecimal():
+        given["stale_after"] = int(stale_after)
+    return {to_camel(key): each for key, each in given.items()}
 
 
 @monitors.command("list")

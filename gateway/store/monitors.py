@@ -6,14 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
-from gateway.core.heartbeat import switched_off
-from gateway.core.model import HEARTBEAT_KEY, Status
+from gateway.core.model import Status
 from gateway.ids import new_id, new_token
+from gateway.store.clocks import EXPECTED, clock_after_change, clock_from
 from gateway.store.engine import Store
-from gateway.store.expectations import Expecting, expectation_of
-from gateway.store.ledger import Ledger, Observation
 from gateway.store.tables import (
     checks,
     deliveries,
@@ -27,15 +25,8 @@ from gateway.store.tables import (
 from gateway.vault import Vault, hash_token
 
 Credentials = Mapping[str, tuple[str, ...]]
-_RHYTHM = (
-    "heartbeat_interval",
-    "heartbeat_schedule",
-    "heartbeat_zone",
-    "heartbeat_grace",
-    "heartbeat_late_after",
-)
 SETTINGS = (
-    *_RHYTHM,
+    *EXPECTED,
     "heartbeat_max_run",
     "heartbeat_post_only",
     "webhook_is_heartbeat",
@@ -128,7 +119,7 @@ def create(store: Store, team_id: str, draft: Draft, now: datetime) -> Monitor:
         "active": True,
         "alerts_enabled": draft.alerts_enabled,
         **{name: getattr(draft, name) for name in SETTINGS},
-        **(_clock(draft, now) if draft.starts_at_creation else {}),
+        **(clock_from(draft, now) if draft.starts_at_creation else {}),
         "status": Status.PENDING,
         "status_since": now,
         "signals_up": 0,
@@ -182,13 +173,10 @@ def change(
         row = connection.execute(query).first()
         if row is None:
             return None
-        expecting = _Expecting(**{name: values.get(name, getattr(row, name)) for name in _RHYTHM})
-        values |= _clock_after_change(row, values, expecting, now)
+        values |= clock_after_change(connection, row, values, now)
         values["revision"] = row.revision + 1
         if "stale_after" in values:
             values |= _UNHEARD
-        if expectation_of(expecting) is None:
-            _end_heartbeat(connection, monitor_id, now)
         changed = connection.execute(
             update(monitors).where(monitors.c.id == monitor_id).values(values).returning(monitors)
         ).one()
@@ -213,49 +201,6 @@ def remove(store: Store, team_id: str, monitor_id: str) -> bool:
 
 def _owned(team_id: str, monitor_id: str) -> tuple[Any, Any]:
     return monitors.c.id == monitor_id, monitors.c.team_id == team_id
-
-
-@dataclass(frozen=True, slots=True)
-class _Expecting:
-    """What a monitor will expect once a change is made."""
-
-    heartbeat_interval: int | None
-    heartbeat_schedule: str | None
-    heartbeat_zone: str
-    heartbeat_grace: int
-    heartbeat_late_after: int | None
-
-
-def _clock_after_change(
-    row: Row[Any], values: Mapping[str, Any], expecting: Expecting, now: datetime
-) -> dict[str, Any]:
-    """Deadlines rest while a monitor is paused and start afresh when it goes on."""
-    expectation = expectation_of(expecting)
-    if expectation is None or not values.get("active", row.active):
-        return {"clock_started": None, "deadline": None}
-    named = any(values.get(name) is not None for name in _RHYTHM[:3])
-    resumed = not row.active and row.last_heartbeat is not None
-    if named or resumed:
-        return _clock(expecting, now)
-    if row.deadline is not None and row.clock_started is not None:
-        return {"deadline": expectation.deadline(row.clock_started)}
-    return {}
-
-
-def _clock(expecting: Expecting, now: datetime) -> dict[str, Any]:
-    expectation = expectation_of(expecting)
-    if expectation is None:
-        return {}
-    return {"clock_started": now, "deadline": expectation.deadline(now)}
-
-
-def _end_heartbeat(connection: Connection, monitor_id: str, now: datetime) -> None:
-    """Let a missed heartbeat be over: without an interval none will come to end it."""
-    ledger = Ledger(connection, [monitor_id])
-    ledger.load_signals([(monitor_id, HEARTBEAT_KEY)])
-    if ledger.status_of(monitor_id, HEARTBEAT_KEY) is Status.DOWN:
-        ledger.observe(Observation(ledger.monitors[monitor_id], switched_off(now), now))
-        ledger.flush()
 
 
 def _token_purpose(monitor_id: str) -> str:

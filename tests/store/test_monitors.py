@@ -7,11 +7,14 @@ import pytest
 from recording import NO_LIMIT, at, beat, delivery, event
 from sqlalchemy import func, select, update
 
+from gateway.core.heartbeat import word_of
 from gateway.core.model import Status
 from gateway.store import monitors, tables
 from gateway.store.engine import Store
+from gateway.store.heartbeats import HeartbeatEntry
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.record import record
+from gateway.store.sweep import sweep
 from gateway.store.teams import NewTeam
 from gateway.vault import Vault, VaultError, hash_token
 
@@ -227,3 +230,34 @@ def test_the_grace_is_added_to_the_interval(store: Store, team: NewTeam) -> None
     made = monitors.create(store, team.id, draft, at(0))
 
     assert made.deadline == at(0) + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("interval", "said", "changes", "status"),
+    [
+        (10, "", {"heartbeat_interval": None}, Status.UP),
+        (10, "fail", {"heartbeat_interval": None}, Status.UP),
+        (None, "fail", {"name": "other"}, Status.DOWN),
+        (None, "fail", {"heartbeat_interval": 60}, Status.DOWN),
+        (10, "fail", {"heartbeat_interval": None, "heartbeat_schedule": "* * * * *"}, Status.DOWN),
+    ],
+)
+def test_what_ends_with_the_expectation(
+    store: Store,
+    team: NewTeam,
+    interval: int | None,
+    said: str,
+    changes: dict[str, Any],
+    status: Status,
+) -> None:
+    draft = Draft("job", heartbeat_interval=interval, heartbeat_late_after=1)
+    monitor = monitors.create(store, team.id, draft, at(0))
+    word = word_of(said, "")
+    assert word is not None
+    record(store, [HeartbeatEntry(monitor.id, monitor.revision, at(1), word)], NO_LIMIT)
+    sweep(store, at(20))  # late, where it did not fail
+    before = monitors.find(store, team.id, monitor.id)
+    assert before is not None
+    assert before.status is (Status.DOWN if said else Status.DEGRADED)
+
+    assert change(store, before, **changes).status is status
