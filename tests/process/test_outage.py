@@ -2,6 +2,8 @@
 
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ from processes import Place, Running, wait_for
 from sqlalchemy import select, update
 
 from gateway.app import open_store
+from gateway.core.blindness import Duty
 from gateway.core.times import parse_time
 from gateway.store.engine import Store
 from gateway.store.tables import monitors, signals, watermarks
+from gateway.store.watermarks import marks
 
 pytestmark = pytest.mark.process
 
@@ -40,7 +44,8 @@ def test_an_outage_makes_nobody_red_and_the_dead_are_found(tmp_path: Path) -> No
         living, dead = (make(place, token, name) for name in ("living", "dead"))
         for each in (living, dead):
             beat(place, each)
-        wait_for("a sweep", lambda: status(place)["sweeping"] is not None)
+        with opened(tmp_path) as store:
+            wait_for("a sweep", lambda: Duty.SWEEPING in marks(store))
     finally:
         first.end()  # SIGKILL: nothing can be said at the end
     an_outage_passes(tmp_path)
@@ -103,8 +108,7 @@ def status(place: Place) -> dict[str, Any]:
 
 def an_outage_passes(folder: Path) -> None:
     """All that was, was ten minutes earlier."""
-    store: Store = open_store(settings_in(folder / "data"))
-    with store.write() as connection:
+    with opened(folder) as store, store.write() as connection:
         for table, names in TIMES.items():
             for row in connection.execute(select(table)).all():
                 key = [column == row._mapping[column] for column in table.primary_key.columns]
@@ -112,4 +116,10 @@ def an_outage_passes(folder: Path) -> None:
                     name: row._mapping[name] - OUTAGE for name in names if row._mapping[name]
                 }
                 connection.execute(update(table).where(*key).values(earlier))
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Store]:
+    store = open_store(settings_in(folder / "data"))
+    yield store
     store.close()
