@@ -23,11 +23,13 @@ from gateway.alerts.templates import Templates, load_templates
 from gateway.alerts.webhook import webhook_kind
 from gateway.channel_kind import ChannelKind
 from gateway.config import Config
+from gateway.core.blindness import Duty
 from gateway.core.errors import SourceErrors
 from gateway.directory import Directory
 from gateway.fetching import Fetcher
 from gateway.intake import Intake
 from gateway.outgoing import Outgoing
+from gateway.presence import PATIENCE, Presence
 from gateway.providers import Providers, load_channel_kinds, load_providers
 from gateway.recorder import Recorder
 from gateway.store import monitors
@@ -35,6 +37,7 @@ from gateway.store.engine import Store, open_engine
 from gateway.store.migrate import check_migrated
 from gateway.store.monitors import Monitor
 from gateway.store.prune import Retention
+from gateway.store.watermarks import mark
 from gateway.tasks import QUEUE_FILE, open_queue
 from gateway.vault import Vault, decode_key, load_or_make_key
 from gateway.web.api import Management
@@ -100,6 +103,7 @@ def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Re
     return create_app(
         intake=intake,
         recorder=recorder,
+        presence=Presence(lambda: mark(store, Duty.RECEIVING, utc_now(), PATIENCE)),
         reception=Reception(
             clock=utc_now,
             max_body=config.web.max_body,

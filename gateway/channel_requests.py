@@ -10,7 +10,8 @@ from pydantic.alias_generators import to_camel
 from gateway.alerts.kinds import Kinds
 from gateway.channel_kind import Settings, SettingWrong
 from gateway.core.model import Status
-from gateway.management import Name, RequestBody, Tags, Title, storable, validated, wrong
+from gateway.management import Name, Tags, Title, storable, validated, wrong
+from gateway.request_bodies import RequestBody
 from gateway.store.channels import ChannelDraft
 
 _MINUTE = 60

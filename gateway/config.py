@@ -28,6 +28,7 @@ from gateway.config_values import (
     EncryptionKey,
     Folder,
     MailAddress,
+    PingUrl,
     Port,
     Proxy,
     PublicUrl,
@@ -52,6 +53,7 @@ ENVIRONMENT: Final[Mapping[str, tuple[str, ...]]] = {
     "TACO_PORT": ("web", "port"),
     "TACO_PUBLIC_URL": ("web", "public_url"),
     "TACO_EMAIL_PASSWORD": ("email", "password"),
+    "TACO_WATCHDOG_URL": ("watchdog", "url"),
 }
 """Which environment variable stands above which key."""
 
@@ -262,6 +264,17 @@ class Worker(Section):
     """How long tasks may still run after the order to stop."""
 
 
+class Watchdog(Section):
+    """The ping that tells another service that this gateway watches."""
+
+    url: PingUrl | None = None
+    """The address to call with GET while the gateway receives and sweeps, such as a check at
+    healthchecks.io: when the calls stop, that service alerts you. Empty: no ping."""
+
+    every: Duration = timedelta(minutes=1)
+    """How often it is called."""
+
+
 class Log(Section):
     """What the processes write to standard error."""
 
@@ -302,6 +315,7 @@ class Config(Section):
     alerts: Alerts = Alerts()
     email: Email = Email()
     worker: Worker = Worker()
+    watchdog: Watchdog = Watchdog()
     log: Log = Log()
 
     @property

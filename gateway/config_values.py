@@ -109,6 +109,18 @@ def _read_public_url(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def _read_ping_url(value: Any) -> str:
+    hint = "write https://hc-ping.com/your-uuid"
+    try:
+        url = urlsplit(value if isinstance(value, str) else "")
+        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[^!-~]|[#@]", value):
+        raise wrong("should be an http or https address without user or fragment", hint)
+    return str(value)
+
+
 def _read_workers(value: Any) -> Any:
     number = isinstance(value, int) and not isinstance(value, bool)
     if value == "auto" or (number and 1 <= value <= _MOST_WORKERS):
@@ -173,6 +185,9 @@ Port = Annotated[int, BeforeValidator(_read_port), whole(1, 65535)]
 
 PublicUrl = Annotated[str, BeforeValidator(_read_public_url)]
 """The address of the gateway, without a slash at its end."""
+
+PingUrl = Annotated[SecretStr, BeforeValidator(_read_ping_url)]
+"""An address to call; whoever knows it can call it too."""
 
 Workers = Annotated[int | Literal["auto"], BeforeValidator(_read_workers)]
 """A number of processes, or ``auto``."""

@@ -13,33 +13,37 @@ from gateway.core.errors import (
     DeliveryError,
     DeliveryFailed,
     MalformedPayload,
+    MethodNotAllowed,
     RateLimited,
     SignatureError,
     Unavailable,
     UnknownToken,
 )
 from gateway.core.functions import encode_json
+from gateway.core.heartbeat import ALIVE, Word
 from gateway.core.model import Delivery, Event, Outcome, Status
-from gateway.core.redaction import redact
+from gateway.core.redaction import REDACTED, redact
 from gateway.directory import Directory
 from gateway.fetching import Fetcher
 from gateway.ids import new_id
 from gateway.providers import LoadedProvider, Providers, Reply
 from gateway.recorder import Recorder
+from gateway.store.heartbeats import HeartbeatEntry
 from gateway.store.monitors import Monitor
 from gateway.store.record import (
     DeliveryEntry,
-    HeartbeatEntry,
     LogLine,
     Recorded,
     StaleMonitor,
 )
+from gateway.store.runs import Log
 
 AUTO = "auto"
 
 _log = logging.getLogger(__name__)
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 _ATTEMPTS = 3
+_POST = "POST"
 _KEPT_BODY = 64 * 1024
 _KEPT_REFUSED_BODY = 1024
 _KEPT_HEADERS = frozenset({"content-type", "user-agent"})
@@ -132,16 +136,24 @@ class Intake:
             return _receipt(monitor, provider, reading, recorded)
         raise Unavailable("the monitor keeps changing", retry_after=1)
 
-    async def heartbeat(self, token: str, delivery: Delivery) -> HeartbeatReceipt:
-        """Take one sign of life; returns after the commit."""
+    async def heartbeat(
+        self, token: str, delivery: Delivery, word: Word = ALIVE
+    ) -> HeartbeatReceipt:
+        """Take one sign of life; returns after the commit.
+
+        Raises `MethodNotAllowed` when the monitor wants POST, and as `receive` does.
+        """
         for _ in range(_ATTEMPTS):
             monitor = await self._resolve(token, delivery)
             self._admit("heartbeat", monitor, delivery)
             at = delivery.received_at
+            if monitor.heartbeat_post_only and delivery.method != _POST:
+                if self._directory.is_recent(token, at):
+                    raise MethodNotAllowed("this monitor's heartbeats are POST", allowed=(_POST,))
+                self._directory.forget(token)
+                continue
             try:
-                recorded = await self._recorder.record(
-                    HeartbeatEntry(monitor.id, monitor.revision, at)
-                )
+                recorded = await self._recorder.record(_heartbeat_entry(monitor, delivery, word))
             except StaleMonitor:
                 self._directory.forget(token)
                 continue
@@ -302,6 +314,22 @@ def _outcome_of(error: DeliveryError) -> Outcome:
             return Outcome.LIMITED
         case _:
             return Outcome.FAILED
+
+
+def _heartbeat_entry(monitor: Monitor, delivery: Delivery, word: Word) -> HeartbeatEntry:
+    return HeartbeatEntry(
+        monitor_id=monitor.id,
+        revision=monitor.revision,
+        received_at=delivery.received_at,
+        word=word,
+        log=_run_log(monitor, delivery.body) if delivery.body else None,
+    )
+
+
+def _run_log(monitor: Monitor, body: bytes) -> Log:
+    """The end of a job's output, where the errors are; jobs like to print their own address."""
+    hidden = body.replace(monitor.token.encode(), REDACTED.encode())
+    return Log(hidden[-_KEPT_BODY:], len(body))
 
 
 def _log_line(

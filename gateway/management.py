@@ -8,7 +8,6 @@ from pydantic import (
     AnyHttpUrl,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StrictBool,
     StringConstraints,
@@ -21,12 +20,18 @@ from pydantic.alias_generators import to_camel
 from gateway.core.errors import RequestError
 from gateway.core.nodes import suggest
 from gateway.credentials import Given, problems, problems_for_any
+from gateway.heartbeat_fields import (
+    NEVER_NULL,
+    HeartbeatFields,
+    contradictions,
+    heartbeat_changes,
+    heartbeat_draft,
+)
 from gateway.intake import AUTO
 from gateway.providers import Providers
-from gateway.store.monitors import Draft
+from gateway.store.monitors import SETTINGS, Draft, Monitor
 
 _SECRET = "secret"  # noqa: S105 - the usual name of a credential, not one
-_MONTH = 31 * 24 * 3600
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -82,23 +87,11 @@ Tags = Annotated[
     Field(max_length=20),
     AfterValidator(lambda tags: tuple(dict.fromkeys(tags))),
 ]
-Seconds = Annotated[int, Field(ge=1, le=_MONTH, strict=True)]
-Grace = Annotated[int, Field(ge=0, le=_MONTH, strict=True)]
 
 
-class RequestBody(BaseModel):
-    """The body of a request: camelCase keys, all of them known."""
-
-    model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, hide_input_in_errors=True, frozen=True
-    )
-
-
-class _Fields(RequestBody):
+class _Fields(HeartbeatFields):
     url: Address | None = None
     provider: Name = AUTO
-    heartbeat_interval: Seconds | None = None
-    heartbeat_grace: Grace | None = None
     webhook_secret: Secrets | None = None
     credentials: dict[Name, Secrets] = Field(default_factory=dict)
     alerts_enabled: StrictBool = True
@@ -146,9 +139,8 @@ def draft_of(
     """
     request = validated(NewMonitor, fields)
     _check_provider(request, request.provider, request.all_credentials, providers)
-    named = "heartbeat_interval" in request.model_fields_set
-    interval = request.heartbeat_interval if named else default_interval
-    grace = request.heartbeat_grace
+    heartbeat = heartbeat_draft(request, default_interval, default_grace)
+    _check_together(heartbeat)
     return Draft(
         name=request.name,
         type=request.type,
@@ -156,34 +148,38 @@ def draft_of(
         provider=request.provider,
         credentials=request.all_credentials,
         alerts_enabled=request.alerts_enabled,
-        heartbeat_interval=interval,
-        heartbeat_grace=default_grace if grace is None else grace,
-        starts_at_creation=named and interval is not None,
         tags=request.tags,
+        starts_at_creation=bool(request.named_rhythm),
+        **heartbeat,
     )
 
 
-def changes_of(
-    fields: object, current_provider: str, current: Mapping[str, Any], providers: Providers
-) -> dict[str, Any]:
+def changes_of(fields: object, current: Monitor, providers: Providers) -> dict[str, Any]:
     """The checked changes to a monitor by column; raises `RequestError`.
 
-    ``current`` are the credentials that stay when none are given.
+    What is not given stays as in ``current``, and is checked together with what is.
     """
     request = validated(MonitorChange, fields)
     given = request.model_fields_set
-    columns = given - {"webhook_secret", "credentials"}
+    columns = given - {"webhook_secret", "credentials", *HeartbeatFields.model_fields}
     changes = {name: getattr(request, name) for name in columns}
-    not_nullable = {"name", "active", "heartbeat_grace"}
-    for name in not_nullable & changes.keys():
-        if changes[name] is None:
+    for name in {"name", "active", *NEVER_NULL} & given:
+        if getattr(request, name) is None:
             raise wrong((to_camel(name), "cannot be null"))
+    heartbeat = heartbeat_changes(request)
+    if heartbeat:
+        _check_together({name: getattr(current, name) for name in SETTINGS} | heartbeat)
     if given & {"webhook_secret", "credentials"}:
         changes["credentials"] = request.all_credentials
     if changes.keys() & {"provider", "credentials"}:
-        name = changes.get("provider", current_provider)
-        _check_provider(request, name, changes.get("credentials", current), providers)
-    return changes
+        name = changes.get("provider", current.provider)
+        _check_provider(request, name, changes.get("credentials", current.credentials), providers)
+    return changes | heartbeat
+
+
+def _check_together(heartbeat: Mapping[str, Any]) -> None:
+    if problems := list(contradictions(heartbeat)):
+        raise wrong(*problems)
 
 
 def validated(model: type[Model], fields: object) -> Model:

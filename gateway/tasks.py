@@ -12,16 +12,23 @@ from huey import Huey, PostgresHuey, SqliteHuey
 from huey.registry import Message
 from huey.serializer import Serializer
 
+from gateway.core.blindness import Duty
 from gateway.core.errors import Unavailable
+from gateway.store.chores import Swept
 from gateway.store.chunks import Wait
 from gateway.store.dialect import wait_for_turn
 from gateway.store.engine import Store
 from gateway.store.jobs import claim
 from gateway.store.prune import Retention, prune
-from gateway.store.sweep import sweep
+from gateway.store.sweep import Aside, sweep
+from gateway.store.watermarks import mark
+from gateway.watchdog import Watchdog
+
+Clock = Callable[[], datetime]
 
 _QUEUE = "taco"
 _TABLES = "queue"
+_PATIENCE = timedelta(seconds=15)
 QUEUE_FILE = "queue.db"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("eta", "expires", "expires_resolved")
@@ -81,26 +88,34 @@ def make_queue_tables(store: Store) -> None:
         queue.storage.initialize_schema()
 
 
-def register_tasks(
-    queue: Huey, store: Store, clock: Callable[[], datetime], sweep_every: timedelta
-) -> None:
+def register_tasks(queue: Huey, store: Store, clock: Clock, sweep_every: timedelta) -> None:
     """Tell the queue what to run; the worker's scheduler decides how often it looks."""
-
-    def always(_now: datetime) -> bool:
-        return True
+    aside = Aside()
 
     # A run that could not start in time is worthless: the next one does its work.
     @queue.periodic_task(  # type: ignore[untyped-decorator]
-        always, name="sweep", expires=math.ceil(sweep_every.total_seconds())
+        _always, name="sweep", expires=math.ceil(sweep_every.total_seconds())
     )
     def run_sweep() -> None:
-        sweep_once(store, clock(), sweep_every)
+        sweep_once(store, clock(), sweep_every, aside)
+
+
+def register_watchdog(
+    queue: Huey, store: Store, watchdog: Watchdog, clock: Clock, every: timedelta
+) -> None:
+    """Tell the queue to ping; the slots decide how often that happens."""
+
+    @queue.periodic_task(  # type: ignore[untyped-decorator]
+        _always, name="watchdog", expires=math.ceil(every.total_seconds())
+    )
+    def run_watchdog() -> None:
+        ping_once(store, watchdog, clock(), every)
 
 
 def register_pruning(
     queue: Huey,
     store: Store,
-    clock: Callable[[], datetime],
+    clock: Clock,
     pruning: Pruning,
     stopping: Wait,
 ) -> None:
@@ -121,32 +136,56 @@ def register_pruning(
         prune_once(store, clock, pruning, stopping)
 
 
+def _always(_now: datetime) -> bool:
+    return True
+
+
 def _slot(now: datetime, every: timedelta) -> datetime:
     return _EPOCH + (now - _EPOCH) // every * every
 
 
-def sweep_once(store: Store, now: datetime, every: timedelta) -> bool:
-    """Run the sweep of this slot, unless another worker has; True if it ran here."""
+def sweep_once(store: Store, now: datetime, every: timedelta, aside: Aside | None = None) -> bool:
+    """Run the sweep of this slot, unless another worker has; True if it ran here.
+
+    ``aside`` remembers the rows that could not be settled from one sweep to the next.
+    """
     try:
         if not claim(store, "sweep", _slot(now, every)):
             return False
-        swept = sweep(store, now)
+        swept = sweep(store, now, aside)
+        gap = mark(store, Duty.SWEEPING, now, sweep_patience(every))
     except Unavailable as error:
         _log.warning("no sweep: %s", error, exc_info=error)
         return False
-    if swept.missed or swept.resolved:
-        _log.info(
-            "sweep: %d heartbeats missed, %d signals resolved by time, lag %.1f s",
-            swept.missed,
-            swept.resolved,
-            swept.lag.total_seconds(),
+    if gap is not None:
+        _log.warning(
+            "no sweep ran from %s to %s (%.0f s): what passed in it is told only now",
+            f"{gap.start:%F %T}",
+            f"{gap.end:%F %T}",
+            gap.length.total_seconds(),
         )
+    if swept != Swept():
+        _log.info("sweep: %s, lag %.1f s", swept, swept.lag.total_seconds())
     return True
 
 
-def prune_once(
-    store: Store, clock: Callable[[], datetime], pruning: Pruning, stopping: Wait
-) -> bool:
+def ping_once(store: Store, watchdog: Watchdog, now: datetime, every: timedelta) -> bool:
+    """Send the ping of this slot, unless another worker has; True if it arrived."""
+    try:
+        if not watchdog.is_content(now) or not claim(store, "watchdog", _slot(now, every)):
+            return False
+    except Unavailable as error:
+        _log.warning("no watchdog ping: %s", error)
+        return False
+    return watchdog.send()
+
+
+def sweep_patience(every: timedelta) -> timedelta:
+    """How long after the last sweep one is missed."""
+    return max(every * 3, _PATIENCE)
+
+
+def prune_once(store: Store, clock: Clock, pruning: Pruning, stopping: Wait) -> bool:
     """Prune in this slot, unless another worker does; True if it ran here.
 
     Ends with the slot at the latest: the next run goes on.

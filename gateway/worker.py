@@ -2,13 +2,26 @@
 
 import os
 import time
+from datetime import timedelta
 
 from huey.consumer import Consumer, Scheduler
 
 from gateway.app import open_store, retention_of, start_alerts, utc_now
 from gateway.config import Config
+from gateway.core.blindness import Duty
 from gateway.logs import configure_logging
-from gateway.tasks import QUEUE_FILE, Pruning, open_queue, register_pruning, register_tasks
+from gateway.presence import PATIENCE
+from gateway.store.engine import Store
+from gateway.tasks import (
+    QUEUE_FILE,
+    Pruning,
+    open_queue,
+    register_pruning,
+    register_tasks,
+    register_watchdog,
+    sweep_patience,
+)
+from gateway.watchdog import Freshness, Punctuality, Watchdog
 
 # A queue file must be looked at again and again. A PostgreSQL queue tells when there is
 # something, so the pause is only for when the server is away.
@@ -25,6 +38,9 @@ def work(config: Config) -> None:
     store = start_alerts(config, store, queue)
     every = config.heartbeat.sweep_every
     register_tasks(queue, store, utc_now, every)
+    if config.watchdog.url is not None:
+        watchdog = build_watchdog(store, config.watchdog.url.get_secret_value(), every)
+        register_watchdog(queue, store, watchdog, utc_now, config.watchdog.every)
 
     class SweepScheduler(Scheduler):  # type: ignore[misc]  # huey is not typed
         # Huey's own step is a minute, and heartbeats are due to the second.
@@ -53,3 +69,15 @@ def _use_utc() -> None:
     """Huey keeps times without a zone and reads them as local ones: make both the same."""
     os.environ["TZ"] = "UTC"
     time.tzset()
+
+
+def build_watchdog(store: Store, url: str, sweep_every: timedelta) -> Watchdog:
+    """The watchdog with everything that has to run for a ping to be sent."""
+    return Watchdog(
+        url,
+        (
+            Freshness(store, Duty.RECEIVING, PATIENCE),
+            Freshness(store, Duty.SWEEPING, sweep_patience(sweep_every)),
+            Punctuality(store, sweep_patience(sweep_every)),
+        ),
+    )

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,25 @@ import pytest
 from click.testing import CliRunner, Result
 from gateways import settings_in
 from sqlalchemy import text as sql
+from sqlalchemy import update
 
 from gateway import __version__
 from gateway.app import open_store, utc_now
 from gateway.cli import main
+from gateway.core.blindness import Duty
+from gateway.core.heartbeat import word_of
 from gateway.core.model import Delivery, Event, Outcome, Status
 from gateway.core.ratelimit import Limit
 from gateway.core.signatures import verify
 from gateway.ids import new_id
 from gateway.providers import load_providers
-from gateway.store import monitors, teams
+from gateway.store import monitors, tables, teams
 from gateway.store.engine import Store
+from gateway.store.heartbeats import HeartbeatEntry
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.record import DeliveryEntry, LogLine, record
+from gateway.store.runs import Log
+from gateway.store.watermarks import mark
 from gateway.vault import KEY_BYTES
 
 Taco = Callable[..., Result]
@@ -251,6 +257,38 @@ class TestConfig:
         assert re.search(r"acme\.py:1:1: the plugin raised ModuleNotFoundError", result.stderr)
 
 
+class TestStatus:
+    def test_of_a_gateway_that_never_ran(self, taco: Taco, store: Store) -> None:
+        assert teams.first_team(store)
+        assert taco("status").stdout == (
+            "last receiving  never\nlast sweeping   never\nbehind by       0.0 s\n"
+        )
+
+    def test_marks_and_gaps(self, taco: Taco, store: Store) -> None:
+        for minute in (0, 10):
+            at = datetime(2026, 1, 20, 12, minute, tzinfo=UTC)
+            mark(store, Duty.RECEIVING, at, timedelta(seconds=5))
+
+        view = data(taco("status", "--json"))
+        shown = taco("status").stdout
+
+        assert view == {
+            "receiving": "2026-01-20T12:10:00.000Z",
+            "sweeping": None,
+            "lagSeconds": 0.0,
+            "gaps": [
+                {
+                    "duty": "receiving",
+                    "from": "2026-01-20T12:00:00.000Z",
+                    "to": "2026-01-20T12:10:00.000Z",
+                    "seconds": 600.0,
+                }
+            ],
+        }
+        assert "last receiving  2026-01-20T12:10:00.000Z\n" in shown
+        assert "2026-01-20T12:00:00.000Z  2026-01-20T12:10:00.000Z  600.0    receiving" in shown
+
+
 class TestMonitors:
     def test_add_prints_the_addresses(self, taco: Taco, store: Store) -> None:
         result = taco("monitors", "add", "shop", "--secret", "s3cret")
@@ -276,6 +314,16 @@ class TestMonitors:
             (("--no-heartbeat",), {"heartbeatInterval": None, "deadline": None}),
             (("--heartbeat-interval", "30"), {"heartbeatInterval": 30}),
             (("--heartbeat-grace", "0"), {"heartbeatGrace": 0, "heartbeatInterval": 300}),
+            (
+                ("--heartbeat-late-after", "0", "--heartbeat-max-run", "9"),
+                {"heartbeatLateAfter": 0, "heartbeatMaxRun": 9},
+            ),
+            (
+                ("--heartbeat-post-only", "--webhook-is-heartbeat"),
+                {"heartbeatPostOnly": True, "webhookIsHeartbeat": True},
+            ),
+            (("--stale-after", "3600"), {"staleAfter": 3600}),
+            (("--stale-after", "auto"), {"staleAfter": "auto"}),
             (("--provider", "github"), {"provider": "github", "signed": False}),
             (("--secret", "a", "--secret", "b"), {"signed": True}),
             (("--url", "https://x.example"), {"url": "https://x.example"}),
@@ -310,6 +358,10 @@ class TestMonitors:
             (("--credential", "secret=@none.txt"), 1, "'none.txt' cannot be read"),
             (("--credential", "secret=-"), 1, "standard input holds no further line"),
             (("--no-heartbeat", "--heartbeat-interval", "5"), 2, "not both"),
+            (("--no-heartbeat", "--heartbeat-schedule", "* * * * *"), 2, "not both"),
+            (("--heartbeat-schedule", "now"), 1, "heartbeatSchedule should be five fields"),
+            (("--heartbeat-late-after", "60"), 1, "less than heartbeatGrace, which is 60"),
+            (("--stale-after", "often"), 1, "staleAfter should be auto, or seconds"),
         ],
     )
     def test_add_says_what_is_wrong(
@@ -419,6 +471,47 @@ class TestMonitors:
             re.MULTILINE,
         )
         assert 0.95 <= shares["90d"] < 0.953
+
+    def test_add_with_a_schedule(self, taco: Taco, store: Store) -> None:
+        options = ("--heartbeat-schedule", "0 3 * * *", "--heartbeat-timezone", "Europe/Berlin")
+        made = data(taco("monitors", "add", "nightly", *options, "--json"))
+
+        assert made["heartbeatSchedule"] == "0 3 * * *"
+        assert made["heartbeatTimezone"] == "Europe/Berlin"
+        assert made["heartbeatInterval"] is None
+        assert made["deadline"]
+        assert teams.first_team(store)
+
+    def test_runs(self, taco: Taco, store: Store) -> None:
+        made = make(store, "job")
+        nothing = taco("monitors", "runs", "job").stdout
+        for said, log in (("start", b"begun"), ("3", b"disk full\x1b[31m\nend")):
+            word = word_of(said, "r1")
+            assert word is not None
+            now = utc_now()
+            entry = HeartbeatEntry(made.id, made.revision, now, word, Log(log, len(log)))
+            record(store, [entry], Limit(9, timedelta(seconds=1), burst=9))
+
+        table = taco("monitors", "runs", "job").stdout.splitlines()
+        [run] = data(taco("monitors", "runs", made.id, "--json"))
+
+        assert nothing.startswith("no runs: ")
+        headings = ["STARTED AT", "ENDED AT", "DURATION", "STATE", "EXIT CODE", "RID"]
+        assert re.split("  +", table[0].strip()) == headings
+        assert table[1].split()[3:] == ["failed", "3", "r1"]
+        assert (run["state"], run["exitCode"], run["rid"]) == ("failed", 3, "r1")
+        assert taco("monitors", "runs", "job", "--log").stdout == "disk full\ufffd[31m\nend\n"
+
+    def test_a_stale_one_is_listed_as_such(self, taco: Taco, store: Store) -> None:
+        made = make(store, "feed")
+        with store.write() as connection:
+            connection.execute(update(tables.monitors).values(stale_since=made.created_at))
+
+        lines = taco("monitors", "list").stdout.splitlines()
+
+        assert lines[0].endswith("STALE SINCE")
+        assert lines[1].endswith(f"{made.created_at:%F %T}")
+        assert data(taco("monitors", "list", "--json"))[0]["staleSince"]
 
     def test_show_a_new_one(self, taco: Taco, store: Store) -> None:
         make(store, "shop")

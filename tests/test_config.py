@@ -91,6 +91,12 @@ def test_without_a_file_paths_start_at_the_current_folder() -> None:
         ("plugins: [mine, /opt/x]", "plugins", (Path("folder/mine"), Path("/opt/x"))),
         ("language: en", "language", "en"),
         ("heartbeat: {grace: 0s}", "heartbeat.grace", timedelta(0)),
+        ("watchdog: {every: 30s}", "watchdog.every", timedelta(seconds=30)),
+        (
+            "watchdog: {url: 'https://hc.example/a?b=c'}",
+            "watchdog.url",
+            SecretStr("https://hc.example/a?b=c"),
+        ),
         ("heartbeat: {default_interval: 2h}", "heartbeat.default_interval", timedelta(hours=2)),
         ("retention: {checks: 3660d}", "retention.checks", timedelta(days=3660)),
         ("web: {max_body: 256KiB}", "web.max_body", 262_144),

@@ -98,6 +98,8 @@ class TestFences:
             case "wrong":
                 with pytest.raises((SourceError, SourceErrors)):
                     load_rule_file(as_rule_file(fence.text), fence.place)
+            case "kubernetes":  # run by tests/process/test_recipes.py
+                assert load_document(fence.text, fence.place).data["apiVersion"]
             case "signature":
                 read_scheme(load_document(fence.text, fence.place).node)
             case "rules":
@@ -114,8 +116,11 @@ class TestFences:
 
     @fenced("python")
     def test_python(self, fence: Fence, tmp_path: Path) -> None:
+        code = compile(fence.text, fence.place, "exec")
+        if fence.label == "usage":
+            return
         if not fence.label:
-            exec(compile(fence.text, fence.place, "exec"), {})
+            exec(code, {})
             return
         (tmp_path / Path(fence.label).name).write_text(fence.text, "utf-8")
         errors: list[Any] = []

@@ -9,6 +9,11 @@ from gateway.core.signatures import Hmac
 from gateway.management import changes_of, draft_of
 from gateway.provider import Credential, Provider
 from gateway.providers import Providers, load_providers
+from gateway.store import monitors
+from gateway.store.engine import Store
+from gateway.store.monitors import Draft
+from gateway.store.teams import NewTeam
+from gateway.testing import NOW
 
 NATIVE = load_providers().get("native")
 KEYED = Provider(
@@ -58,12 +63,13 @@ def test_secrets_that_it_cannot(fields: dict[str, object], field: str) -> None:
     assert "no base64!" not in str(refused.value)
 
 
-def test_a_change_of_provider_must_suit_the_secrets_that_stay() -> None:
-    current = {"secret": ("no base64!",)}
+def test_a_change_of_provider_must_suit_the_secrets_that_stay(store: Store, team: NewTeam) -> None:
+    made = Draft("shop", provider="native", credentials={"secret": ("no base64!",)})
+    current = monitors.create(store, team.id, made, NOW)
 
-    assert changes_of({"name": "x"}, "native", current, PROVIDERS) == {"name": "x"}
+    assert changes_of({"name": "x"}, current, PROVIDERS) == {"name": "x"}
     with pytest.raises(RequestError, match="not a key in base64"):
-        changes_of({"provider": "keyed"}, "native", current, PROVIDERS)
+        changes_of({"provider": "keyed"}, current, PROVIDERS)
 
 
 BUNDLED = load_providers(entry_points=False)
@@ -133,9 +139,15 @@ def test_a_credential_that_is_required() -> None:
         draft_of(fields, Providers([NATIVE, keyed]), default_interval=1, default_grace=1)
 
 
-def test_what_is_wrong_already_keeps_nothing_else_from_being_changed() -> None:
+def test_what_is_wrong_already_keeps_nothing_else_from_being_changed(
+    store: Store, team: NewTeam
+) -> None:
     alone = {"verify_token": ("any",)}
+    wrong, automatic = (
+        monitors.create(store, team.id, Draft("x", provider=name, credentials=alone), NOW)
+        for name in ("whatsapp", "auto")
+    )
 
-    assert changes_of({"active": False}, "whatsapp", alone, BUNDLED) == {"active": False}
+    assert changes_of({"active": False}, wrong, BUNDLED) == {"active": False}
     with pytest.raises(RequestError, match="add secret"):
-        changes_of({"provider": "whatsapp"}, "auto", alone, BUNDLED)
+        changes_of({"provider": "whatsapp"}, automatic, BUNDLED)

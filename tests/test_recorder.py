@@ -11,7 +11,8 @@ import pytest
 from gateway.core.errors import DeliveryFailed, RateLimited, Unavailable
 from gateway.core.model import Outcome, Status
 from gateway.recorder import Recorder
-from gateway.store.record import Entry, HeartbeatEntry, Recorded, Result, StaleMonitor
+from gateway.store.heartbeats import HeartbeatEntry
+from gateway.store.record import Entry, Recorded, Result, StaleMonitor
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 DONE = Recorded(Outcome.RECORDED, Status.UP)

@@ -28,8 +28,10 @@ from gateway.tasks import (
     prune_once,
     register_pruning,
     register_tasks,
+    register_watchdog,
     sweep_once,
 )
+from gateway.watchdog import Watchdog
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 EVERY = timedelta(seconds=5)
@@ -194,7 +196,7 @@ def test_a_sweep_says_what_it_found(
 
     assert sweep_once(store, NOON + timedelta(seconds=15), EVERY)
 
-    assert "1 heartbeats missed, 0 signals resolved by time, lag 5.0 s" in caplog.text
+    assert "sweep: 1 heartbeats missed, lag 5.0 s" in caplog.text
     assert len(history.list_incidents(store, monitor.id, before=None, limit=5)) == 1
 
 
@@ -295,3 +297,30 @@ def test_without_a_database_no_pruning_and_no_end(
 
     assert prune_once(store, lambda: NOON, PRUNING, never) is False
     assert "no pruning: " in caplog.text
+
+
+def test_a_gap_between_sweeps_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    for seconds in (0, 5, 15, 600, 605):
+        sweep_once(store, NOON + timedelta(seconds=seconds), EVERY)
+
+    [message] = caplog.messages
+    assert message.startswith(
+        "no sweep ran from 2026-01-20 12:00:15 to 2026-01-20 12:10:00 (585 s): "
+    )
+
+
+def test_a_ping_is_registered_and_sent(queue: Huey, store: Store) -> None:
+    asked: list[datetime] = []
+
+    def probe(now: datetime) -> str:
+        asked.append(now)
+        return "not today"
+
+    watchdog = Watchdog("http://127.0.0.1:9", [probe])
+    register_watchdog(queue, store, watchdog, lambda: NOON, EVERY)
+
+    [task] = queue.read_periodic(NOON)
+    queue.enqueue(task)
+    queue.execute(queue.dequeue())
+
+    assert asked == [NOON]

@@ -24,6 +24,7 @@ from gateway.cli.monitors import monitors
 from gateway.cli.providers import providers
 from gateway.cli.rules import rules
 from gateway.cli.send import send
+from gateway.cli.status import status
 from gateway.cli.tokens import tokens
 from gateway.config import Config
 from gateway.logs import configure_logging
@@ -119,7 +120,7 @@ def serve(settings: Settings) -> None:
 @click.pass_obj
 @reporting
 def worker(settings: Settings) -> None:
-    """Run the worker process alone: it finds missed heartbeats and sends alerts."""
+    """Run the worker process alone: it finds what did not come in time, and sends alerts."""
     from gateway.worker import work  # noqa: PLC0415 - loads huey
 
     work(settings.load())
@@ -176,5 +177,5 @@ def config_check(settings: Settings, *, as_json: bool) -> None:
     click.echo(f"{settings.file or 'no file: all defaults'}: fine, {len(loaded)} providers")
 
 
-for command in (alerts, channels, monitors, providers, rules, send, tokens):
+for command in (alerts, channels, monitors, providers, rules, send, status, tokens):
     main.add_command(command)

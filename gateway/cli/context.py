@@ -1,8 +1,9 @@
 """What every command shares: the configuration, errors as sentences, output."""
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -21,6 +22,7 @@ from gateway.store.engine import Store
 from gateway.store.migrate import check_migrated
 
 DEFAULT_FILE = Path("config.yaml")
+_CAPITAL = re.compile("[A-Z]")
 STATUS_COLOURS: dict[str, str] = {
     Status.PENDING: "white",
     Status.UP: "green",
@@ -123,6 +125,14 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         *padded, last = zip(line, widths, strict=True)
         cells = [*(cell.ljust(width) for cell, width in padded), last[0]]
         click.echo("  ".join(_style(cell, heading=number == 0) for cell in cells))
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """A table of some of the fields of views."""
+    print_table(
+        [_CAPITAL.sub(r" \g<0>", column).upper() for column in columns],
+        [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows],
+    )
 
 
 def plain(text: str) -> str:

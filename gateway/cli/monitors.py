@@ -1,8 +1,9 @@
 """``taco monitors``: make, list and look into monitors."""
 
-import re
+from collections.abc import Mapping
 
 import click
+from pydantic.alias_generators import to_camel
 
 from gateway.app import utc_now
 from gateway.cli.context import (
@@ -13,6 +14,7 @@ from gateway.cli.context import (
     open_workplace,
     plain,
     print_json,
+    print_rows,
     print_table,
     reporting,
     styled_status,
@@ -32,10 +34,10 @@ from gateway.web.views import (
     delivery_view,
     incident_view,
     monitor_view,
+    run_view,
     signal_view,
 )
 
-_CAPITAL = re.compile("[A-Z]")
 _PAGE = 200
 _SHOWN = 10
 _SPANS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
@@ -63,38 +65,42 @@ def monitors() -> None:
 @click.option("--url", help="A link to what is watched, for people.")
 @click.option("--heartbeat-interval", type=int, help="Seconds between two signs of life.")
 @click.option("--no-heartbeat", is_flag=True, help="Expect no heartbeats at all.")
-@click.option("--heartbeat-grace", type=int, help="Seconds that a late heartbeat is forgiven.")
 @click.option("--tag", "tags", multiple=True, help="A word by which channels choose monitors.")
+@click.option("--heartbeat-schedule", help="When they are due instead, as five cron fields.")
+@click.option("--heartbeat-timezone", help="The time zone of the schedule; UTC when left out.")
+@click.option("--heartbeat-grace", type=int, help="Seconds until a late heartbeat means down.")
+@click.option("--heartbeat-late-after", type=int, help="Seconds until it means degraded.")
+@click.option("--heartbeat-max-run", type=int, help="Seconds that a run of the job may take.")
+@click.option("--heartbeat-post-only", is_flag=True, help="Let GET and HEAD not count.")
+@click.option("--webhook-is-heartbeat", is_flag=True, help="Let accepted webhooks count too.")
+@click.option("--stale-after", help="Seconds of silence, or auto, until it is marked stale.")
 @json_option
 @click.pass_obj
 @reporting
 def add(
     settings: Settings,
+    /,
     *,
     name: str,
     provider: str,
     credentials: tuple[str, ...],
     secret: tuple[str, ...],
-    url: str | None,
-    heartbeat_interval: int | None,
     no_heartbeat: bool,
-    heartbeat_grace: int | None,
     tags: tuple[str, ...],
     as_json: bool,
+    **options: str | int | None,
 ) -> None:
     """Make a monitor called NAME and print its addresses."""
-    if no_heartbeat and heartbeat_interval is not None:
-        raise click.UsageError("give --heartbeat-interval or --no-heartbeat, not both")
+    rhythms = (no_heartbeat, options["heartbeat_interval"], options["heartbeat_schedule"])
+    if sum(map(bool, rhythms)) > 1:
+        raise click.UsageError(
+            "give --heartbeat-interval, --heartbeat-schedule or --no-heartbeat, not both"
+        )
     workplace = open_workplace(settings)
     texts = (*credentials, *(f"secret={value}" for value in secret))
-    given = {
-        "url": url,
-        "credentials": read_credentials(texts),
-        "heartbeatInterval": heartbeat_interval,
-        "heartbeatGrace": heartbeat_grace,
-    }
-    fields: dict[str, object] = {"name": name, "provider": provider, "tags": tags}
-    fields |= {key: value for key, value in given.items() if value is not None}
+    fields = {"name": name, "provider": provider, "tags": tags, **_fields_of(options)}
+    if given := read_credentials(texts):
+        fields["credentials"] = given
     if no_heartbeat:
         fields["heartbeatInterval"] = None
     heartbeat = workplace.config.heartbeat
@@ -128,6 +134,14 @@ def _unsigned(provider: str, providers: Providers) -> str:
     return f"{warning}; add --credential with {can}"
 
 
+def _fields_of(options: Mapping[str, str | int | None]) -> dict[str, object]:
+    """Options as the API's fields; a flag that is not given leaves its field out."""
+    given = {key: each for key, each in options.items() if each is not None and each is not False}
+    if (stale_after := str(options["stale_after"])).isdecimal():
+        given["stale_after"] = int(stale_after)
+    return {to_camel(key): each for key, each in given.items()}
+
+
 @monitors.command("list")
 @json_option
 @click.pass_obj
@@ -139,13 +153,18 @@ def list_(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json([monitor_view(each, workplace.config.web.address) for each in found])
         return
+    stale = any(each.stale_since for each in found)
     print_table(
-        ["ID", "NAME", "PROVIDER", "STATUS", "SINCE"],
-        [
-            (each.id, each.name, each.provider, each.status, f"{each.status_since:%F %T}")
-            for each in found
-        ],
+        ["ID", "NAME", "PROVIDER", "STATUS", "SINCE", *(["STALE SINCE"] if stale else [])],
+        [_line(each, with_stale=stale) for each in found],
     )
+
+
+def _line(monitor: Monitor, *, with_stale: bool) -> list[str]:
+    since = monitor.stale_since
+    line = [monitor.id, monitor.name, monitor.provider, monitor.status]
+    line.append(f"{monitor.status_since:%F %T}")
+    return [*line, f"{since:%F %T}" if since else "-"] if with_stale else line
 
 
 @monitors.command("show")
@@ -179,6 +198,28 @@ def show(settings: Settings, *, monitor: str, as_json: bool) -> None:
         print_json(view)
         return
     _print_monitor(view)
+
+
+@monitors.command("runs")
+@click.argument("monitor")
+@click.option("--log", "with_log", is_flag=True, help="Print the log of the newest run.")
+@json_option
+@click.pass_obj
+@reporting
+def runs(settings: Settings, *, monitor: str, with_log: bool, as_json: bool) -> None:
+    """Show the latest runs of a monitor's job (by id or name)."""
+    workplace = open_workplace(settings)
+    found = find_monitor(workplace, monitor)
+    rows = history.list_runs(workplace.store, found.id, before=None, limit=_SHOWN)
+    views = [run_view(row) for row in rows]
+    if as_json:
+        print_json(views)
+    elif not views:
+        click.echo("no runs: its job never called .../heartbeat/start, /fail or an exit code")
+    elif with_log:
+        click.echo("\n".join(plain(line) for line in views[0]["log"].splitlines()))
+    else:
+        print_rows(views, ("startedAt", "endedAt", "duration", "state", "exitCode", "rid"))
 
 
 def _all(workplace: Workplace) -> list[Monitor]:
@@ -232,6 +273,7 @@ def _print_monitor(view: dict[str, object]) -> None:
         ("heartbeat URL", "heartbeatUrl"),
         ("last heartbeat", "lastHeartbeat"),
         ("next deadline", "deadline"),
+        ("stale since", "staleSince"),
     ):
         click.echo(f"  {label:<15}{view[key] if view[key] is not None else '-'}")
     click.echo(f"  {'uptime':<15}{_spoken(view['uptime'])}")
@@ -245,7 +287,4 @@ def _section(view: dict[str, object], name: str, columns: tuple[str, ...]) -> No
     if not isinstance(rows, list) or not rows:
         return
     click.echo(f"\n{name}")
-    print_table(
-        [_CAPITAL.sub(r" \g<0>", column).upper() for column in columns],
-        [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows],
-    )
+    print_rows(rows, columns)

@@ -18,6 +18,16 @@ def _insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
 
 
 @cache
+def insert_new(dialect: str, table: Table) -> ReturningInsert[Any]:
+    """Insert rows and leave existing ones alone; returns the columns of the primary key.
+
+    What comes back tells which rows are new: row counts differ between the databases.
+    """
+    statement = _insert(dialect, table).on_conflict_do_nothing()
+    return statement.returning(*table.primary_key.columns)
+
+
+@cache
 def claim_slot(dialect: str, table: Table) -> ReturningInsert[Any]:
     """Insert a named slot, or move it forward; returns a row only to who moved it."""
     statement = _insert(dialect, table)

@@ -10,7 +10,14 @@ from typing import Any
 from sqlalchemy import Row, Table, select
 
 from gateway.store.engine import Store
-from gateway.store.tables import checks, deliveries, incident_events, incidents, signals
+from gateway.store.tables import (
+    checks,
+    deliveries,
+    heartbeat_runs,
+    incident_events,
+    incidents,
+    signals,
+)
 
 Rows = Sequence[Row[Any]]
 
@@ -38,6 +45,11 @@ def list_checks(store: Store, monitor_id: str, *, before: str | None, limit: int
 def list_deliveries(store: Store, monitor_id: str, *, before: str | None, limit: int) -> Rows:
     """The newest lines of the webhook log, bodies still compressed."""
     return _page(store, deliveries, monitor_id, before, limit)
+
+
+def list_runs(store: Store, monitor_id: str, *, before: str | None, limit: int) -> Rows:
+    """The newest runs of a monitor's job, logs still compressed."""
+    return _page(store, heartbeat_runs, monitor_id, before, limit)
 
 
 def list_incidents(

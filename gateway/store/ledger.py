@@ -42,12 +42,20 @@ class LockedMonitor:
     signals_degraded: int
     signals_down: int
     last_heartbeat: datetime | None
+    clock_started: datetime | None
     deadline: datetime | None
+    open_runs: int
     rate_state: datetime | None
     revision: int
     active: bool
     heartbeat_interval: int | None
     heartbeat_grace: int
+    heartbeat_schedule: str | None
+    heartbeat_zone: str
+    heartbeat_late_after: int | None
+    heartbeat_max_run: int | None
+    webhook_is_heartbeat: bool
+    stale_after: int | None
     tally: Tally
 
     def move(self, before: Status, after: Status, at: datetime, now: datetime) -> None:
@@ -93,7 +101,9 @@ _KEPT = (
     "signals_degraded",
     "signals_down",
     "last_heartbeat",
+    "clock_started",
     "deadline",
+    "open_runs",
     "rate_state",
 )
 _LOCK_MONITORS = Select(monitors, (*_OF_ROW, *TALLY_NAMES), key=("id",), lock=True)
@@ -169,6 +179,11 @@ class Ledger:
         """The status of a loaded signal, pending when there is none."""
         known = self._signals.get((monitor_id, key))
         return known.signal.status if known else Status.PENDING
+
+    def told_until(self, monitor_id: str, key: str) -> datetime | None:
+        """The time of the newest event of a loaded signal."""
+        known = self._signals.get((monitor_id, key))
+        return known.signal.occurred_at if known else None
 
     def resolve_at(self, monitor_id: str, key: str) -> datetime | None:
         """When a loaded signal ends by itself."""

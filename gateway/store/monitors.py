@@ -3,23 +3,24 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import sleep
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from gateway.core.heartbeat import Heartbeat, switched_off
-from gateway.core.model import HEARTBEAT_KEY, Status
+from gateway.core.model import Status
 from gateway.ids import new_id, new_token
 from gateway.store.chunks import at_ease, delete_range
+from gateway.store.clocks import EXPECTED, clock_after_change, clock_from
 from gateway.store.engine import Store
-from gateway.store.ledger import Ledger, Observation
+from gateway.store.ledger import Ledger
 from gateway.store.tables import (
     alerts,
     checks,
     deliveries,
+    heartbeat_runs,
     incident_events,
     incidents,
     monitor_days,
@@ -30,6 +31,23 @@ from gateway.store.tables import (
 from gateway.vault import Vault, hash_token
 
 Credentials = Mapping[str, tuple[str, ...]]
+SETTINGS = (
+    *EXPECTED,
+    "heartbeat_max_run",
+    "heartbeat_post_only",
+    "webhook_is_heartbeat",
+    "stale_after",
+)
+"""What a monitor is told about heartbeats and silence, by column."""
+
+# A feed is judged by what it does from when somebody asks on.
+_UNHEARD = {
+    "feed_first_at": None,
+    "feed_last_at": None,
+    "feed_longest_gap": 0.0,
+    "stale_at": None,
+    "stale_since": None,
+}
 
 _LEFT_BY_DELIVERIES = (
     (checks, checks.c.id),
@@ -53,11 +71,19 @@ class Monitor:
     active: bool
     alerts_enabled: bool
     heartbeat_interval: int | None
+    heartbeat_schedule: str | None
+    heartbeat_zone: str
     heartbeat_grace: int
+    heartbeat_late_after: int | None
+    heartbeat_max_run: int | None
+    heartbeat_post_only: bool
+    webhook_is_heartbeat: bool
     last_heartbeat: datetime | None
     deadline: datetime | None
     status: Status
     status_since: datetime
+    stale_after: int | None
+    stale_since: datetime | None
     revision: int
     created_at: datetime
     tags: tuple[str, ...] = ()
@@ -68,7 +94,8 @@ class Draft:
     """What it takes to make a monitor.
 
     ``starts_at_creation`` says that the heartbeat clock runs from the start; otherwise it
-    runs from the first heartbeat. Interval and grace are in seconds.
+    runs from the first heartbeat. Signs of life are due at an interval or by a schedule,
+    not both. Durations are in seconds; ``stale_after`` 0 is learned.
     """
 
     name: str
@@ -78,7 +105,14 @@ class Draft:
     credentials: Credentials = field(default_factory=dict, repr=False)
     alerts_enabled: bool = True
     heartbeat_interval: int | None = None
+    heartbeat_schedule: str | None = None
+    heartbeat_zone: str = "UTC"
     heartbeat_grace: int = 60
+    heartbeat_late_after: int | None = None
+    heartbeat_max_run: int | None = None
+    heartbeat_post_only: bool = False
+    webhook_is_heartbeat: bool = False
+    stale_after: int | None = None
     starts_at_creation: bool = False
     tags: tuple[str, ...] = ()
 
@@ -86,9 +120,6 @@ class Draft:
 def create(store: Store, team_id: str, draft: Draft, now: datetime) -> Monitor:
     """Make a monitor with a new secret token."""
     monitor_id, token = new_id(now), new_token()
-    deadline = None
-    if draft.heartbeat_interval is not None and draft.starts_at_creation:
-        deadline = _heartbeat(draft.heartbeat_interval, draft.heartbeat_grace).deadline(now)
     row = {
         "id": monitor_id,
         "team_id": team_id,
@@ -101,9 +132,8 @@ def create(store: Store, team_id: str, draft: Draft, now: datetime) -> Monitor:
         "credentials_sealed": _seal(store.vault, monitor_id, draft.credentials),
         "active": True,
         "alerts_enabled": draft.alerts_enabled,
-        "heartbeat_interval": draft.heartbeat_interval,
-        "heartbeat_grace": draft.heartbeat_grace,
-        "deadline": deadline,
+        **{name: getattr(draft, name) for name in SETTINGS},
+        **(clock_from(draft, now) if draft.starts_at_creation else {}),
         "status": Status.PENDING,
         "status_since": now,
         "signals_up": 0,
@@ -168,9 +198,12 @@ def change(
         row = connection.execute(query).first()
         if row is None:
             return None
-        values["deadline"] = _deadline_after_change(row, values, now)
+        if values.get("active", row.active) != row.active:
+            _settle(connection, monitor_id, now)
+        values |= clock_after_change(connection, row, values, now)
         values["revision"] = row.revision + 1
-        _settle(connection, row, values, now)
+        if "stale_after" in values:
+            values |= _UNHEARD
         changed = connection.execute(
             update(monitors).where(monitors.c.id == monitor_id).values(values).returning(monitors)
         ).one()
@@ -191,7 +224,7 @@ def remove(store: Store, team_id: str, monitor_id: str) -> bool:
         connection.execute(
             delete(incident_events).where(incident_events.c.incident_id.in_(of_monitor))
         )
-        for table in (incidents, signals, monitor_days, alerts):
+        for table in (incidents, signals, monitor_days, alerts, heartbeat_runs):
             connection.execute(delete(table).where(table.c.monitor_id == monitor_id))
         connection.execute(delete(monitors).where(monitors.c.id == monitor_id))
     for table, order in _LEFT_BY_DELIVERIES:
@@ -204,43 +237,15 @@ def _rest(seconds: float) -> bool:
     return False
 
 
-def _owned(team_id: str, monitor_id: str) -> tuple[Any, Any]:
-    return monitors.c.id == monitor_id, monitors.c.team_id == team_id
-
-
-def _deadline_after_change(row: Row[Any], values: Mapping[str, Any], now: datetime) -> Any:
-    """Deadlines rest while a monitor is paused and start afresh when it goes on."""
-    interval = values.get("heartbeat_interval", row.heartbeat_interval)
-    grace = values.get("heartbeat_grace", row.heartbeat_grace)
-    if interval is None or not values.get("active", row.active):
-        return None
-    named = values.get("heartbeat_interval") is not None
-    resumed = not row.active and row.last_heartbeat is not None
-    if named or resumed:
-        return _heartbeat(interval, grace).deadline(now)
-    if row.deadline is not None and row.last_heartbeat is not None:
-        return row.deadline + timedelta(seconds=grace - row.heartbeat_grace)
-    return row.deadline
-
-
-def _settle(
-    connection: Connection, row: Row[Any], values: Mapping[str, Any], now: datetime
-) -> None:
-    """Write what a change ends: a time that counted, a heartbeat that was missed."""
-    ledger = Ledger(connection, [row.id])
-    monitor = ledger.monitors[row.id]
-    if values.get("active", row.active) != row.active:
-        monitor.settle(now)
-    if values.get("heartbeat_interval", row.heartbeat_interval) is None:
-        # Without an interval none will come to end a missed one.
-        ledger.load_signals([(row.id, HEARTBEAT_KEY)])
-        if ledger.status_of(row.id, HEARTBEAT_KEY) is Status.DOWN:
-            ledger.observe(Observation(monitor, switched_off(now), now))
+def _settle(connection: Connection, monitor_id: str, now: datetime) -> None:
+    """Count the time that a pause or its end brings to an end."""
+    ledger = Ledger(connection, [monitor_id])
+    ledger.monitors[monitor_id].settle(now)
     ledger.flush()
 
 
-def _heartbeat(interval: int, grace: int) -> Heartbeat:
-    return Heartbeat(timedelta(seconds=interval), timedelta(seconds=grace))
+def _owned(team_id: str, monitor_id: str) -> tuple[Any, Any]:
+    return monitors.c.id == monitor_id, monitors.c.team_id == team_id
 
 
 def _token_purpose(monitor_id: str) -> str:
@@ -273,12 +278,12 @@ def _monitor(vault: Vault, row: Row[Any]) -> Monitor:
         credentials=credentials,
         active=row.active,
         alerts_enabled=row.alerts_enabled,
-        heartbeat_interval=row.heartbeat_interval,
-        heartbeat_grace=row.heartbeat_grace,
+        **{name: getattr(row, name) for name in SETTINGS},
         last_heartbeat=row.last_heartbeat,
         deadline=row.deadline,
         status=Status(row.status),
         status_since=row.status_since,
+        stale_since=row.stale_since,
         revision=row.revision,
         created_at=row.created_at,
         tags=tuple(row.tags),

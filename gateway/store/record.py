@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from gateway.core.errors import DeliveryError, RateLimited
-from gateway.core.heartbeat import Heartbeat, sign_of_life
 from gateway.core.model import HEARTBEAT_KEY, Event, Outcome, Status
 from gateway.core.ratelimit import Limit, admit
+from gateway.store import feeds, heartbeats
 from gateway.store.bulk import Insert, Row, Select, read_rows, write_rows
 from gateway.store.engine import Store
+from gateway.store.heartbeats import HeartbeatEntry
 from gateway.store.ledger import Ledger, LockedMonitor, Observation
 from gateway.store.tables import deliveries, seen_events
 
@@ -66,15 +67,6 @@ class DeliveryEntry:
     events: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatEntry:
-    """A sign of life to record."""
-
-    monitor_id: str
-    revision: int
-    received_at: datetime
-
-
 Entry = DeliveryEntry | HeartbeatEntry
 
 
@@ -106,13 +98,12 @@ def record_in(connection: Connection, entries: Sequence[Entry], limit: Limit) ->
     ledger = Ledger(connection, (entry.monitor_id for entry in entries))
     refusals = [_refusal(ledger, entry, limit) for entry in entries]
     accepted = [entry for entry, refusal in zip(entries, refusals, strict=True) if refusal is None]
-    ledger.load_signals(_signals_of(accepted))
-    writer = _Writer(ledger, _claim_events(connection, ledger, accepted))
+    ledger.load_signals(_signals_of(ledger, accepted))
+    writer = _Writer(connection, ledger, _claim_events(connection, ledger, accepted))
     results = [
         refusal or writer.write(entry) for entry, refusal in zip(entries, refusals, strict=True)
     ]
-    writer.flush(connection)
-
+    writer.flush()
     return results
 
 
@@ -130,13 +121,15 @@ def _refusal(ledger: Ledger, entry: Entry, limit: Limit) -> DeliveryError | None
     return RateLimited("too many deliveries to this monitor", retry_after=seconds)
 
 
-def _signals_of(entries: Iterable[Entry]) -> Iterable[tuple[str, str]]:
+def _signals_of(ledger: Ledger, entries: Iterable[Entry]) -> Iterable[tuple[str, str]]:
     for entry in entries:
         if isinstance(entry, HeartbeatEntry):
             yield entry.monitor_id, HEARTBEAT_KEY
-        else:
-            for event in entry.events:
-                yield entry.monitor_id, event.key
+            continue
+        if ledger.monitors[entry.monitor_id].webhook_is_heartbeat:
+            yield entry.monitor_id, HEARTBEAT_KEY
+        for event in entry.events:
+            yield entry.monitor_id, event.key
 
 
 def _claim_events(
@@ -163,10 +156,14 @@ def _claim_events(
 class _Writer:
     """Folds accepted entries, in order, into the ledger and the webhook log."""
 
-    def __init__(self, ledger: Ledger, unclaimed: set[tuple[str, str]]) -> None:
+    def __init__(
+        self, connection: Connection, ledger: Ledger, unclaimed: set[tuple[str, str]]
+    ) -> None:
+        self._connection = connection
         self._ledger = ledger
         self._unclaimed = unclaimed
         self._log: list[Row] = []
+        self._heard: dict[str, list[datetime]] = {}
 
     def write(self, entry: Entry) -> Recorded:
         monitor = self._ledger.monitors[entry.monitor_id]
@@ -174,8 +171,9 @@ class _Writer:
             return self._heartbeat(monitor, entry)
         return self._delivery(monitor, entry)
 
-    def flush(self, connection: Connection) -> None:
-        write_rows(connection, _INSERT_DELIVERIES, self._log)
+    def flush(self) -> None:
+        write_rows(self._connection, _INSERT_DELIVERIES, self._log)
+        feeds.hear(self._connection, self._heard)
         self._ledger.flush()
 
     def _delivery(self, monitor: LockedMonitor, entry: DeliveryEntry) -> Recorded:
@@ -184,6 +182,8 @@ class _Writer:
             outcome, reason = Outcome.IGNORED, PAUSED
         elif entry.events:
             outcome = self._observe(monitor, entry)
+        if entry.authentic and monitor.active:
+            self._hear(monitor, entry.received_at)
         self._log.append(_log_row(entry, outcome, reason))
         return Recorded(outcome, monitor.status, reason, monitor.last_heartbeat)
 
@@ -206,19 +206,16 @@ class _Writer:
         self._unclaimed.remove(pair)
         return True
 
+    def _hear(self, monitor: LockedMonitor, received_at: datetime) -> None:
+        """Whatever an authentic delivery says, its sender is there."""
+        if monitor.webhook_is_heartbeat:
+            heartbeats.live(self._ledger, monitor, received_at)
+        if monitor.stale_after is not None:
+            self._heard.setdefault(monitor.id, []).append(received_at)
+
     def _heartbeat(self, monitor: LockedMonitor, entry: HeartbeatEntry) -> Recorded:
-        at = max(entry.received_at, monitor.last_heartbeat or entry.received_at)
-        monitor.last_heartbeat = at
-        if monitor.active:
-            if monitor.heartbeat_interval is not None:
-                monitor.deadline = Heartbeat(
-                    timedelta(seconds=monitor.heartbeat_interval),
-                    timedelta(seconds=monitor.heartbeat_grace),
-                ).deadline(at)
-            # A sign of life that changes nothing is not worth a check of its own.
-            if self._ledger.status_of(monitor.id, HEARTBEAT_KEY) is not Status.UP:
-                self._ledger.observe(Observation(monitor, sign_of_life(at), entry.received_at))
-        return Recorded(Outcome.RECORDED, monitor.status, last_heartbeat=at)
+        heartbeats.take(self._connection, self._ledger, monitor, entry)
+        return Recorded(Outcome.RECORDED, monitor.status, last_heartbeat=monitor.last_heartbeat)
 
 
 def _log_row(entry: DeliveryEntry, outcome: Outcome, reason: str) -> Row:

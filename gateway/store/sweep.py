@@ -1,95 +1,121 @@
-"""Finds what time alone has changed: missed heartbeats and recoveries by ``resolve_after``."""
+"""Finds what time alone has changed: missed heartbeats, overdue runs, promised recoveries."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-
-from gateway.core.heartbeat import expired, missed
-from gateway.core.model import HEARTBEAT_KEY
+from gateway.core.blindness import Duty
+from gateway.core.errors import Unavailable
+from gateway.store.chores import Chore, Place, Sight, Swept
 from gateway.store.engine import Store
-from gateway.store.ledger import Ledger, Observation
-from gateway.store.tables import monitors, signals
+from gateway.store.feeds import SilentFeeds
+from gateway.store.missed import MissedHeartbeats
+from gateway.store.recoveries import PromisedRecoveries
+from gateway.store.runs import OverdueRuns
+from gateway.store.watermarks import last_mark
 
 # A heartbeat that came just in time may still be on its way to the database.
 SETTLE = timedelta(seconds=2)
 BATCH = 200
+CHORES: tuple[Chore, ...] = (
+    MissedHeartbeats(),
+    OverdueRuns(),
+    PromisedRecoveries(),
+    SilentFeeds(),
+)
+
+_FIRST_DELAY = timedelta(minutes=1)
+_LONGEST_DELAY = timedelta(hours=1)
+_MOST_DOUBLINGS = 6
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """How many deadlines one sweep handled, and how late the oldest was noticed."""
+@dataclass(slots=True)
+class Aside:
+    """The rows that could not be settled, and how often; lives as long as its worker."""
 
-    missed: int = 0
-    resolved: int = 0
-    lag: timedelta = timedelta(0)
+    failures: dict[tuple[str, Place], int] = field(default_factory=dict)
+
+    def delay(self, chore: str, place: Place) -> timedelta:
+        """How long to leave a row alone that has failed once more."""
+        times = self.failures[chore, place] = self.failures.get((chore, place), 0) + 1
+        return min(_FIRST_DELAY * (1 << min(times - 1, _MOST_DOUBLINGS)), _LONGEST_DELAY)
+
+    def forget(self, chore: str, place: Place) -> None:
+        """A row went well."""
+        self.failures.pop((chore, place), None)
 
 
-def sweep(store: Store, now: datetime) -> Swept:
+def sweep(store: Store, now: datetime, aside: Aside | None = None) -> Swept:
     """Handle every deadline that passed before ``now``, in batches, each its own commit.
 
-    The cost follows what is due, not what exists. Safe to run in many processes: a
-    deadline is read again under the lock of its monitor.
+    The cost follows what is due, not what exists. Safe to run in many processes: rows
+    that another one works on are passed over, and each is read again under the lock of
+    its monitor. A row that cannot be settled is put off, and stops no other.
     """
-    due = now - SETTLE
-    heartbeats = recoveries = 0
-    lag = timedelta(0)
-    while batch := _sweep_heartbeats(store, due, now):
-        heartbeats += len(batch)
-        lag = max(lag, now - min(batch))
-    while count := _sweep_recoveries(store, due, now):
-        recoveries += count
-    return Swept(heartbeats, recoveries, lag)
+    aside = aside or Aside()
+    sight = _sight(store, now)
+    swept = Swept()
+    for chore in CHORES:
+        swept += _drain(store, chore, sight, aside)
+    return swept
 
 
-def _sweep_heartbeats(store: Store, due: datetime, now: datetime) -> list[datetime]:
-    query = (
-        select(monitors.c.id)
-        .where(monitors.c.deadline <= due)
-        .order_by(monitors.c.deadline)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
+def _sight(store: Store, now: datetime) -> Sight:
+    """What did not come is missing only up to the last moment in which it would have been heard."""
+    with store.read() as connection:
+        heard_until = last_mark(connection, Duty.RECEIVING)
+    return Sight(now, min(now, heard_until or now) - SETTLE)
+
+
+def _drain(store: Store, chore: Chore, sight: Sight, aside: Aside) -> Swept:
+    swept = Swept()
+    while True:
+        places: list[Place] = []
+        try:
+            with store.write() as connection:
+                places = chore.claim(connection, sight, BATCH)
+                if not places:
+                    return swept
+                settled = chore.settle(connection, places, sight)
+        except Unavailable:
+            raise
+        except Exception:
+            if not places:
+                raise
+            settled = _one_by_one(store, chore, places, sight, aside)
+        else:
+            for place in places:
+                aside.forget(chore.name, place)
+        swept += settled
+
+
+def _one_by_one(
+    store: Store, chore: Chore, places: Sequence[Place], sight: Sight, aside: Aside
+) -> Swept:
+    """Find the row that cannot be settled by settling each alone."""
+    swept = Swept()
+    for place in places:
+        try:
+            with store.write() as connection:
+                settled = chore.settle(connection, [place], sight)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - no row may stop the others
+            settled = _put_off(store, chore, place, sight, aside, error)
+        else:
+            aside.forget(chore.name, place)
+        swept += settled
+    return swept
+
+
+def _put_off(
+    store: Store, chore: Chore, place: Place, sight: Sight, aside: Aside, error: Exception
+) -> Swept:
+    delay = aside.delay(chore.name, place)
     with store.write() as connection:
-        ids = connection.scalars(query).all()
-        if not ids:
-            return []
-        ledger = Ledger(connection, ids)
-        ledger.load_signals((monitor_id, HEARTBEAT_KEY) for monitor_id in ids)
-        passed = []
-        for monitor in ledger.monitors.values():
-            if monitor.deadline is not None and monitor.deadline <= due:
-                passed.append(monitor.deadline)
-                ledger.observe(Observation(monitor, missed(monitor.deadline), now))
-                monitor.deadline = None
-        ledger.flush()
-    return passed
-
-
-def _sweep_recoveries(store: Store, due: datetime, now: datetime) -> int:
-    query = (
-        select(signals.c.monitor_id, signals.c.key)
-        .where(signals.c.resolve_at <= due)
-        .order_by(signals.c.resolve_at)
-        .limit(BATCH)
-    )
-    with store.write() as connection:
-        places = [(row.monitor_id, row.key) for row in connection.execute(query)]
-        if not places:
-            return 0
-        ledger = Ledger(connection, (monitor_id for monitor_id, _ in places))
-        ledger.load_signals(places)
-        count = _resolve(ledger, places, due, now)
-        ledger.flush()
-    return count
-
-
-def _resolve(ledger: Ledger, places: list[tuple[str, str]], due: datetime, now: datetime) -> int:
-    count = 0
-    for monitor_id, key in places:
-        resolve_at = ledger.resolve_at(monitor_id, key)
-        if resolve_at is not None and resolve_at <= due:
-            monitor = ledger.monitors[monitor_id]
-            ledger.observe(Observation(monitor, expired(key, resolve_at), now))
-            count += 1
-    return count
+        chore.put_off(connection, place, sight.now + delay)
+    if delay == _FIRST_DELAY:
+        _log.error("the %s deadline of %s cannot be settled", chore.name, place[0], exc_info=error)
+    return Swept(put_off=1)

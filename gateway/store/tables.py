@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -158,8 +160,25 @@ monitors = Table(
     Column("alerts_enabled", Boolean, nullable=False),
     Column("heartbeat_interval", Integer),  # seconds; null: no heartbeats expected
     Column("heartbeat_grace", Integer, nullable=False),  # seconds
+    Column("heartbeat_schedule", Text),  # cron; null where the interval counts
+    Column("heartbeat_zone", String(64), nullable=False, server_default="UTC"),
+    Column("heartbeat_late_after", Integer),  # seconds; null: never degraded
+    Column("heartbeat_max_run", Integer),  # seconds; null: a run may last
+    Column("heartbeat_post_only", Boolean, nullable=False, server_default=false()),
+    Column("webhook_is_heartbeat", Boolean, nullable=False, server_default=false()),
     Column("last_heartbeat", UtcDateTime),
+    # From when the next sign of life is awaited, and when to look whether it has come:
+    # never later than something happens, and before it where the gateway has been blind.
+    Column("clock_started", UtcDateTime),
     Column("deadline", UtcDateTime),
+    Column("open_runs", Integer, nullable=False, server_default="0"),
+    # What is remembered of the deliveries, see core/feed.py; only where it is asked for.
+    Column("stale_after", Integer),  # seconds; 0: learned; null: never stale
+    Column("feed_first_at", UtcDateTime),
+    Column("feed_last_at", UtcDateTime),
+    Column("feed_longest_gap", Float, nullable=False, server_default="0"),  # seconds
+    Column("stale_at", UtcDateTime),
+    Column("stale_since", UtcDateTime),
     Column("status", _STATUS, nullable=False),
     Column("status_since", UtcDateTime, nullable=False),
     # How many signals have each status: the roll-up without reading the signals.
@@ -185,6 +204,12 @@ monitors = Table(
         sqlite_where=text("deadline IS NOT NULL"),
         postgresql_where=text("deadline IS NOT NULL"),
     ),
+    Index(
+        "ix_monitors_stale_at",
+        "stale_at",
+        sqlite_where=text("stale_at IS NOT NULL"),
+        postgresql_where=text("stale_at IS NOT NULL"),
+    ),
 )
 
 signals = Table(
@@ -206,6 +231,36 @@ signals = Table(
         postgresql_where=text("resolve_at IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
+)
+
+heartbeat_runs = Table(
+    "heartbeat_runs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("monitor_id", _ID, ForeignKey("monitors.id"), nullable=False),
+    Column("run", String(64), nullable=False),  # the sender's own id, or empty
+    Column("state", String(16), nullable=False),
+    Column("started_at", UtcDateTime),  # null: only its end was told
+    Column("ended_at", UtcDateTime),
+    Column("deadline", UtcDateTime),  # null: it has ended
+    Column("exit_code", Integer),
+    Column("log_size", Integer, nullable=False),
+    Column("log", LargeBinary, nullable=False),  # zlib, the end of it
+    Index("ix_heartbeat_runs_monitor_id_id", "monitor_id", "id"),
+    Index(
+        "ix_heartbeat_runs_open",
+        "monitor_id",
+        "run",
+        "id",
+        sqlite_where=text("deadline IS NOT NULL"),
+        postgresql_where=text("deadline IS NOT NULL"),
+    ),
+    Index(
+        "ix_heartbeat_runs_deadline",
+        "deadline",
+        sqlite_where=text("deadline IS NOT NULL"),
+        postgresql_where=text("deadline IS NOT NULL"),
+    ),
 )
 
 # No foreign keys on the three tables that every delivery writes to: the record
@@ -368,4 +423,21 @@ job_runs = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("slot", UtcDateTime, nullable=False),
+)
+
+# When the gateway last did each of its duties, and the gaps in which it did not.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("duty", String(16), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+blind_intervals = Table(
+    "blind_intervals",
+    metadata,
+    Column("duty", String(16), primary_key=True),
+    Column("started_at", UtcDateTime, primary_key=True),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Index("ix_blind_intervals_duty_ended_at", "duty", "ended_at"),
 )

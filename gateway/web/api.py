@@ -26,6 +26,7 @@ from gateway.web.views import (
     delivery_view,
     incident_view,
     monitor_view,
+    run_view,
     signal_view,
     uptime_view,
 )
@@ -137,9 +138,7 @@ class MonitorResource:
         """Change what the body names."""
         management = self._management
         monitor = await management.monitor(req, monitor_id)
-        changes = changes_of(
-            await read_json(req), monitor.provider, monitor.credentials, management.providers
-        )
+        changes = changes_of(await read_json(req), monitor, management.providers)
         changed = await asyncio.to_thread(
             monitors.change,
             management.store,
@@ -221,6 +220,7 @@ def history_resources(management: Management) -> dict[str, HistoryResource]:
         "checks": HistoryResource(management, history.list_checks, check_view),
         "incidents": HistoryResource(management, history.list_incidents, incident_view),
         "deliveries": HistoryResource(management, history.list_deliveries, delivery_view),
+        "runs": HistoryResource(management, history.list_runs, run_view),
     }
 
 

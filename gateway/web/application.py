@@ -7,6 +7,7 @@ from falcon.asgi import App, Request, Response
 
 from gateway.alerts.dispatch import Dispatcher
 from gateway.intake import Intake
+from gateway.presence import Presence
 from gateway.recorder import Recorder
 from gateway.store.engine import Store
 from gateway.web.api import (
@@ -24,18 +25,21 @@ from gateway.web.webhooks import HeartbeatResource, Reception, WebhookResource
 
 
 class Lifespan:
-    """Starts the recorder with the event loop and ends it after the last request."""
+    """Starts what runs beside the requests, and ends it after the last of them."""
 
-    def __init__(self, recorder: Recorder, store: Store) -> None:
+    def __init__(self, recorder: Recorder, presence: Presence, store: Store) -> None:
         self._recorder = recorder
+        self._presence = presence
         self._store = store
 
     async def process_startup(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Begin to record."""
+        """Begin to record, and to say so."""
         self._recorder.start()
+        await self._presence.start()
 
     async def process_shutdown(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Record what still waits."""
+        await self._presence.stop()
         await self._recorder.stop()
         self._store.close()
 
@@ -44,6 +48,7 @@ def create_app(
     *,
     intake: Intake,
     recorder: Recorder,
+    presence: Presence,
     reception: Reception,
     management: Management,
     dispatcher: Dispatcher,
@@ -51,10 +56,12 @@ def create_app(
     language: str,
 ) -> App[Request, Response]:
     """The ASGI application."""
-    app = App(middleware=Lifespan(recorder, management.store))
+    app = App(middleware=Lifespan(recorder, presence, management.store))
     ErrorHandlers(language).install(app)
     app.add_route("/webhooks/{token}", WebhookResource(intake, reception))
-    app.add_route("/webhooks/{token}/heartbeat", HeartbeatResource(intake, reception))
+    heartbeat = HeartbeatResource(intake, reception)
+    app.add_route("/webhooks/{token}/heartbeat", heartbeat)
+    app.add_route("/webhooks/{token}/heartbeat/{said}", heartbeat)
     for prefix in ("", "/api"):
         app.add_route(f"{prefix}/providers", ProvidersResource(management))
         app.add_route(f"{prefix}/monitors", MonitorsResource(management))

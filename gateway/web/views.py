@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from gateway.core import feed
 from gateway.core.model import Status
 from gateway.core.times import format_time
 from gateway.core.uptime import Day, total
@@ -35,9 +36,17 @@ def monitor_view(monitor: Monitor, public_url: str) -> Json:
         "tags": list(monitor.tags),
         "signed": bool(monitor.credentials),
         "heartbeatInterval": monitor.heartbeat_interval,
+        "heartbeatSchedule": monitor.heartbeat_schedule,
+        "heartbeatTimezone": monitor.heartbeat_zone,
         "heartbeatGrace": monitor.heartbeat_grace,
+        "heartbeatLateAfter": monitor.heartbeat_late_after,
+        "heartbeatMaxRun": monitor.heartbeat_max_run,
+        "heartbeatPostOnly": monitor.heartbeat_post_only,
+        "webhookIsHeartbeat": monitor.webhook_is_heartbeat,
         "lastHeartbeat": time_or_none(monitor.last_heartbeat),
         "deadline": time_or_none(monitor.deadline),
+        "staleAfter": "auto" if monitor.stale_after == feed.AUTO else monitor.stale_after,
+        "staleSince": time_or_none(monitor.stale_since),
         "webhookToken": monitor.token,
         "webhookUrl": webhook,
         "heartbeatUrl": f"{webhook}/heartbeat",
@@ -139,4 +148,21 @@ def delivery_view(row: Any) -> Json:
         "bodySize": row.body_size,
         "bodySha256": row.body_sha256,
         "body": zlib.decompress(row.body).decode("utf-8", "replace"),
+    }
+
+
+def run_view(row: Any) -> Json:
+    """One run of a job; ``duration`` in seconds, when both its ends were told."""
+    told = row.started_at is not None and row.ended_at is not None
+    return {
+        "id": row.id,
+        "rid": row.run or None,
+        "state": row.state,
+        "startedAt": time_or_none(row.started_at),
+        "endedAt": time_or_none(row.ended_at),
+        "duration": round((row.ended_at - row.started_at).total_seconds(), 3) if told else None,
+        "deadline": time_or_none(row.deadline),
+        "exitCode": row.exit_code,
+        "logSize": row.log_size,
+        "log": zlib.decompress(row.log).decode("utf-8", "replace"),
     }

@@ -9,7 +9,8 @@ import falcon
 import orjson
 from falcon.asgi import Request, Response
 
-from gateway.core.errors import MethodNotAllowed
+from gateway.core.errors import MethodNotAllowed, NotFound, RequestError
+from gateway.core.heartbeat import ALIVE, Word, is_run, word_of
 from gateway.core.model import Delivery
 from gateway.core.times import format_time
 from gateway.intake import Intake, Receipt
@@ -71,16 +72,20 @@ class WebhookResource:
 
 
 class HeartbeatResource:
-    """``GET|HEAD|POST /webhooks/{token}/heartbeat``: a sign of life."""
+    """``GET|HEAD|POST /webhooks/{token}/heartbeat``: a sign of life.
+
+    Below it ``/start``, ``/fail`` and ``/{exit code}``: what a job has to say.
+    """
 
     def __init__(self, intake: Intake, reception: Reception) -> None:
         self._intake = intake
         self._reception = reception
 
-    async def on_get(self, req: Request, resp: Response, token: str) -> None:
+    async def on_get(self, req: Request, resp: Response, token: str, said: str = "") -> None:
         """Take one sign of life and answer after its commit."""
+        word = _word(said, req)
         delivery = await self._reception.delivery(req)
-        receipt = await self._intake.heartbeat(token, delivery)
+        receipt = await self._intake.heartbeat(token, delivery, word)
         resp.content_type = falcon.MEDIA_JSON
         # A cached answer would be a heartbeat that never arrives here.
         resp.cache_control = ["no-store"]
@@ -95,13 +100,25 @@ class HeartbeatResource:
             }
         )
 
-    async def on_post(self, req: Request, resp: Response, token: str) -> None:
+    async def on_post(self, req: Request, resp: Response, token: str, said: str = "") -> None:
         """As ``on_get``."""
-        await self.on_get(req, resp, token)
+        await self.on_get(req, resp, token, said)
 
-    async def on_head(self, req: Request, resp: Response, token: str) -> None:
+    async def on_head(self, req: Request, resp: Response, token: str, said: str = "") -> None:
         """As ``on_get``, without a body."""
-        await self.on_get(req, resp, token)
+        await self.on_get(req, resp, token, said)
+
+
+def _word(said: str, req: Request) -> Word:
+    if not said and not req.query_string:
+        return ALIVE
+    run = req.get_param("rid", default="")
+    if not is_run(run):
+        raise RequestError("rid should be a UUID, or up to 64 letters, digits and ._:-")
+    word = word_of(said, run)
+    if word is None:
+        raise NotFound("behind /heartbeat comes start, fail or an exit code from 0 to 255")
+    return word
 
 
 def _send(reply: Reply, resp: Response) -> None:

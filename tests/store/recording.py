@@ -6,8 +6,9 @@ from itertools import count
 from gateway.core.model import Event, Outcome, Status
 from gateway.core.ratelimit import Limit
 from gateway.ids import new_id
+from gateway.store.heartbeats import HeartbeatEntry
 from gateway.store.monitors import Monitor
-from gateway.store.record import DeliveryEntry, HeartbeatEntry, LogLine
+from gateway.store.record import DeliveryEntry, LogLine
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 NO_LIMIT = Limit(1_000_000, timedelta(seconds=1), burst=1_000_000)

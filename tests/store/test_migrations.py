@@ -1,5 +1,6 @@
 """The schema that migrations make, and how a database is told to be ready."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,15 +14,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from databases import BOTH, open_store
 from postgres import Databases
-from sqlalchemy import JSON, inspect, text
+from sqlalchemy import JSON, inspect, select, text
 
 from gateway.core.errors import GatewayError, Unavailable
 from gateway.core.uptime import DAY
 from gateway.store import migrate as migrating
 from gateway.store.days import read_days
 from gateway.store.engine import Store, open_engine, ping
-from gateway.store.migrate import check_migrated, migrate, newest_revision
-from gateway.store.tables import metadata
+from gateway.store.migrate import _config, check_migrated, migrate, newest_revision
+from gateway.store.tables import metadata, monitors
 from gateway.vault import Vault
 
 
@@ -78,12 +79,21 @@ SCHEMA = {
 }
 
 
-def schema(store: Store) -> set[tuple[str, str]]:
+def schema(store: Store) -> set[tuple[str, tuple[str, ...]]]:
+    """The definition of each table and index, its parts in any order.
+
+    A column that a later migration adds stands behind the constraints.
+    """
     with store.read() as connection:
-        return {
-            (row.name, "".join(row.sql.split()).replace('"', ""))
-            for row in connection.execute(text(SCHEMA[connection.dialect.name]))
-        }
+        query = text(SCHEMA[connection.dialect.name])
+        return {(row.name, parts_of(row.sql)) for row in connection.execute(query)}
+
+
+def parts_of(sql: str) -> tuple[str, ...]:
+    head, _, rest = " ".join(sql.replace('"', "").split()).partition("(")
+    inner, _, tail = rest.rpartition(")")
+    parts = re.split(r",(?![^(]*\))", inner) if head.startswith("CREATE TABLE") else [inner]
+    return ("".join(head.split()), *sorted("".join(part.split()) for part in parts), tail.strip())
 
 
 @pytest.mark.parametrize(
@@ -189,3 +199,46 @@ def test_a_commit_survives_a_power_cut(sqlite_url: str) -> None:
     store.close()
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert tables >= set(metadata.tables)
+
+
+def test_clocks_that_run_keep_running(empty: Store) -> None:
+    """Monitors of the first release, whose rows say nothing of when their wait began."""
+    migrate_to(empty, "0001")
+    rows = {
+        "A": "300, 60, '2026-01-20 12:00:00.000000', '2026-01-20 12:06:00.000000'",
+        "B": "300, 60, NULL, '2026-01-20 12:06:00.000000'",
+        "C": "300, 60, '2026-01-20 12:00:00.000000', NULL",
+        "D": "NULL, 60, '2026-01-20 12:00:00.000000', NULL",
+    }
+    with empty.write() as connection:
+        connection.execute(text("INSERT INTO teams VALUES ('T', 'main', '2026-01-01')"))
+        for name, values in rows.items():
+            connection.execute(text(OLD_MONITOR.format(name=name, values=values)))
+
+    migrate(empty)
+
+    with empty.read() as connection:
+        found = connection.execute(select(monitors.c.id, monitors.c.clock_started)).all()
+    noon = datetime(2026, 1, 20, 12, tzinfo=UTC)
+    assert {row.id: row.clock_started for row in found} == {
+        "A": noon,
+        "B": noon,
+        "C": noon,
+        "D": None,
+    }
+
+
+OLD_MONITOR = """
+INSERT INTO monitors (id, team_id, name, type, provider, token_hash, token_sealed, active,
+    alerts_enabled, heartbeat_interval, heartbeat_grace, last_heartbeat, deadline, status,
+    status_since, signals_up, signals_degraded, signals_down, revision, created_at)
+VALUES ('{name}', 'T', 'x', 'webhook', 'auto', '{name}', '', true, true, {values}, 'up',
+    '2026-01-20 12:00:00.000000', 1, 0, 0, 1, '2026-01-20 11:00:00.000000')
+"""
+
+
+def migrate_to(store: Store, revision: str) -> None:
+    with store.write() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

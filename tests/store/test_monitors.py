@@ -7,11 +7,14 @@ import pytest
 from recording import NO_LIMIT, at, beat, delivery, event
 from sqlalchemy import func, select, update
 
+from gateway.core.heartbeat import word_of
 from gateway.core.model import Status
 from gateway.store import chunks, monitors, tables
 from gateway.store.engine import Store
+from gateway.store.heartbeats import HeartbeatEntry
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.record import record
+from gateway.store.sweep import sweep
 from gateway.store.teams import NewTeam
 from gateway.vault import Vault, VaultError, hash_token
 
@@ -48,11 +51,19 @@ def test_a_draft_becomes_a_monitor(store: Store, team: NewTeam) -> None:
         active=True,
         alerts_enabled=False,
         heartbeat_interval=60,
+        heartbeat_schedule=None,
+        heartbeat_zone="UTC",
         heartbeat_grace=5,
+        heartbeat_late_after=None,
+        heartbeat_max_run=None,
+        heartbeat_post_only=False,
+        webhook_is_heartbeat=False,
         last_heartbeat=None,
         deadline=at(65),
         status=Status.PENDING,
         status_since=at(0),
+        stale_after=None,
+        stale_since=None,
         revision=1,
         created_at=at(0),
     )
@@ -156,7 +167,7 @@ DEADLINES: list[tuple[str, bool, float | None, list[dict[str, Any]], float | Non
         70,
     ),
     ("a name moves no deadline", True, 30, [{"heartbeat_interval": 20}, {"name": "x"}], 80),
-    ("grace before any heartbeat", True, None, [{"heartbeat_grace": 0}], 110),
+    ("grace before any heartbeat", True, None, [{"heartbeat_grace": 0}], 100),
     ("off", True, 30, [{"heartbeat_interval": None}], None),
     ("paused", True, 30, [{"active": False}], None),
     ("paused and on again", True, 30, [{"active": False}, {"active": True}], 160),
@@ -252,3 +263,34 @@ def test_the_grace_is_added_to_the_interval(store: Store, team: NewTeam) -> None
     made = monitors.create(store, team.id, draft, at(0))
 
     assert made.deadline == at(0) + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("interval", "said", "changes", "status"),
+    [
+        (10, "", {"heartbeat_interval": None}, Status.UP),
+        (10, "fail", {"heartbeat_interval": None}, Status.UP),
+        (None, "fail", {"name": "other"}, Status.DOWN),
+        (None, "fail", {"heartbeat_interval": 60}, Status.DOWN),
+        (10, "fail", {"heartbeat_interval": None, "heartbeat_schedule": "* * * * *"}, Status.DOWN),
+    ],
+)
+def test_what_ends_with_the_expectation(
+    store: Store,
+    team: NewTeam,
+    interval: int | None,
+    said: str,
+    changes: dict[str, Any],
+    status: Status,
+) -> None:
+    draft = Draft("job", heartbeat_interval=interval, heartbeat_late_after=1)
+    monitor = monitors.create(store, team.id, draft, at(0))
+    word = word_of(said, "")
+    assert word is not None
+    record(store, [HeartbeatEntry(monitor.id, monitor.revision, at(1), word)], NO_LIMIT)
+    sweep(store, at(20))  # late, where it did not fail
+    before = monitors.find(store, team.id, monitor.id)
+    assert before is not None
+    assert before.status is (Status.DOWN if said else Status.DEGRADED)
+
+    assert change(store, before, **changes).status is status

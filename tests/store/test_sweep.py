@@ -11,10 +11,11 @@ from recording import NO_LIMIT, at, beat, delivery, event
 from gateway.core.model import HEARTBEAT_KEY, Event, Status
 from gateway.store import history, monitors
 from gateway.store import sweep as sweeping
+from gateway.store.chores import Swept
 from gateway.store.engine import Store
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.record import Recorded, record
-from gateway.store.sweep import BATCH, Swept, sweep
+from gateway.store.sweep import BATCH, sweep
 from gateway.store.teams import NewTeam
 
 SETTLE = sweeping.SETTLE.total_seconds()
@@ -140,7 +141,8 @@ def test_a_promised_recovery_happens_at_its_time(
     monitor = monitors.create(store, team.id, Draft("shop"), at(0))
     record(store, [delivery(monitor, fleeting("down", 10, 60))], NO_LIMIT)
 
-    assert sweep(store, at(seconds)) == Swept(0, resolved)
+    lag = at(seconds) - at(70) if resolved else timedelta(0)
+    assert sweep(store, at(seconds)) == Swept(0, resolved, lag)
 
     assert openings(store, monitor) == [("", 10, 70 if resolved else None)]
     assert reread(store, monitor).status is (Status.UP if resolved else Status.DOWN)

@@ -243,6 +243,7 @@ METHODS = [
     ("/webhooks/{token}", "POST, OPTIONS", ["GET", "PUT"]),
     ("/webhooks/{token}", "GET, POST, PUT, OPTIONS", ["HEAD", "PATCH", "DELETE"]),
     ("/webhooks/{token}/heartbeat", "GET, POST, HEAD, OPTIONS", ["PUT", "PATCH", "DELETE"]),
+    ("/webhooks/{token}/heartbeat/start", "GET, POST, HEAD, OPTIONS", ["PUT", "DELETE"]),
     ("/monitors", "GET, POST, OPTIONS", ["PUT", "PATCH", "DELETE", "HEAD"]),
     ("/monitors/x", "GET, PATCH, DELETE, OPTIONS", ["PUT", "POST"]),
     ("/api/monitors/x/checks", "GET, OPTIONS", ["PUT", "POST", "DELETE"]),

@@ -55,9 +55,17 @@ def test_the_least_body_makes_a_monitor(gateway: Gateway, base: str) -> None:
         "alertsEnabled": True,
         "signed": False,
         "heartbeatInterval": 300,
+        "heartbeatSchedule": None,
+        "heartbeatTimezone": "UTC",
         "heartbeatGrace": 60,
+        "heartbeatLateAfter": None,
+        "heartbeatMaxRun": None,
+        "heartbeatPostOnly": False,
+        "webhookIsHeartbeat": False,
         "lastHeartbeat": None,
         "deadline": None,
+        "staleAfter": None,
+        "staleSince": None,
         "webhookToken": made["webhookToken"],
         "webhookUrl": f"{PUBLIC_URL}/webhooks/{made['webhookToken']}",
         "heartbeatUrl": f"{PUBLIC_URL}/webhooks/{made['webhookToken']}/heartbeat",
@@ -155,6 +163,31 @@ INVALID: list[tuple[str, Any]] = [
     ("heartbeatInterval", 10**30),
     ("heartbeatGrace", -1),
     ("heartbeatGrace", "1"),
+    ("heartbeatSchedule", ""),
+    ("heartbeatSchedule", "* * * *"),
+    ("heartbeatSchedule", "61 * * * *"),
+    ("heartbeatSchedule", "0 0 30 2 *"),
+    ("heartbeatSchedule", "a\0b * * * *"),
+    ("heartbeatSchedule", 5),
+    ("heartbeatTimezone", "Mars/Base"),
+    ("heartbeatTimezone", "America"),
+    ("heartbeatTimezone", "../../etc/passwd"),
+    ("heartbeatTimezone", "Europe/Berlin\0"),
+    ("heartbeatTimezone", "x" * 65),
+    ("heartbeatTimezone", 3),
+    ("heartbeatLateAfter", -1),
+    ("heartbeatLateAfter", 60),
+    ("heartbeatLateAfter", "1"),
+    ("heartbeatMaxRun", 0),
+    ("heartbeatMaxRun", 1.5),
+    ("heartbeatPostOnly", None),
+    ("heartbeatPostOnly", 1),
+    ("webhookIsHeartbeat", "yes"),
+    ("staleAfter", 0),
+    ("staleAfter", -5),
+    ("staleAfter", "often"),
+    ("staleAfter", True),
+    ("staleAfter", 10**10),
     ("webhookSecret", ""),
     ("webhookSecret", []),
     ("webhookSecret", [""]),
@@ -206,6 +239,21 @@ def test_all_invalid_fields_are_told_at_once(gateway: Gateway) -> None:
             "",
             "give webhookSecret or credentials.secret, not both",
         ),
+        (
+            {"heartbeatInterval": 60, "heartbeatSchedule": "* * * * *"},
+            "",
+            "give heartbeatInterval or heartbeatSchedule, not both",
+        ),
+        (
+            {"heartbeatLateAfter": 60, "heartbeatGrace": 60},
+            "heartbeatLateAfter",
+            "less than heartbeatGrace, which is 60",
+        ),
+        (
+            {"heartbeatMaxRun": 400, "heartbeatInterval": 300},
+            "heartbeatMaxRun",
+            "which is 360",
+        ),
     ],
 )
 def test_what_does_not_go_together(
@@ -247,6 +295,12 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"alertsEnabled": False}, {"alertsEnabled": False}),
     ({"active": False}, {"active": False, "deadline": None}),
     ({"heartbeatInterval": None}, {"heartbeatInterval": None, "deadline": None}),
+    ({"heartbeatLateAfter": 0}, {"heartbeatLateAfter": 0}),
+    ({"heartbeatMaxRun": 60}, {"heartbeatMaxRun": 60}),
+    ({"heartbeatPostOnly": True}, {"heartbeatPostOnly": True}),
+    ({"webhookIsHeartbeat": True}, {"webhookIsHeartbeat": True}),
+    ({"staleAfter": 3600}, {"staleAfter": 3600}),
+    ({"staleAfter": "auto"}, {"staleAfter": "auto"}),
     ({"webhookSecret": SECRET}, {"signed": True}),
     ({"webhookSecret": ["a", "b"]}, {"signed": True}),
     ({"webhookSecret": None}, {"signed": False}),
@@ -263,6 +317,8 @@ def test_only_what_is_given_changes(
     answer = gateway.manage("PATCH", f"{base}/{made['id']}", json=change)
 
     assert answer.status_code == 200
+    if "heartbeatLateAfter" in change:
+        expected = {**expected, "deadline": answer.json["deadline"]}
     assert answer.json == {**made, **expected}
 
 
@@ -279,7 +335,7 @@ def test_a_new_interval_starts_the_clock_again(gateway: Gateway) -> None:
     assert 10 <= waits < 15
 
 
-@pytest.mark.parametrize("name", ["name", "active", "heartbeatGrace"])
+@pytest.mark.parametrize("name", ["name", "active", "heartbeatGrace", "heartbeatTimezone"])
 def test_null_is_refused_where_it_means_nothing(gateway: Gateway, name: str) -> None:
     made = create(gateway)
 
@@ -611,6 +667,13 @@ FIELDS = [
     "provider",
     "heartbeatInterval",
     "heartbeatGrace",
+    "heartbeatSchedule",
+    "heartbeatTimezone",
+    "heartbeatLateAfter",
+    "heartbeatMaxRun",
+    "heartbeatPostOnly",
+    "webhookIsHeartbeat",
+    "staleAfter",
     "webhookSecret",
     "credentials",
     "alertsEnabled",
