@@ -5,7 +5,7 @@ or comes with the gateway; two definitions of one rank are an error.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,6 +79,10 @@ class LoadedProvider:
     also_redact: tuple[str, ...] = ()
     written: WrittenRules = _NONE_WRITTEN
     known_answers: tuple[KnownAnswer, ...] = ()
+    _asking: tuple[Fetches, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_asking", tuple(_asking(self.provider)))
 
     @property
     def name(self) -> str:
@@ -97,16 +101,12 @@ class LoadedProvider:
 
     def fetches(self, delivery: Delivery, credentials: Credentials) -> tuple[Fetch, ...]:
         """What must be got before `handshake` and `verify`; nothing without credentials."""
+        if not self._asking:
+            return ()
         current = signatures.configured(credentials)
         if not current:
             return ()
-        schemes = signatures.alternatives(self.provider.signature)
-        asking: list[Fetches] = [
-            each.fetches for each in schemes if isinstance(each, FetchingScheme)
-        ]
-        if self.provider.fetches is not None:
-            asking.append(self.provider.fetches)
-        found = (self._call(each, delivery, current) for each in asking)
+        found = (self._call(each, delivery, current) for each in self._asking)
         return tuple(fetch for several in found for fetch in several)
 
     def handshake(self, delivery: Delivery, credentials: Credentials) -> Reply | None:
@@ -145,6 +145,15 @@ class LoadedProvider:
             raise DeliveryFailed(
                 f"provider {self.name} failed: {type(error).__name__}", provider=self.name
             ) from error
+
+
+def _asking(provider: Provider) -> Iterator[Fetches]:
+    """All that a delivery is shown to before it is verified."""
+    for each in signatures.alternatives(provider.signature):
+        if isinstance(each, FetchingScheme):
+            yield each.fetches
+    if provider.fetches is not None:
+        yield provider.fetches
 
 
 class Providers:

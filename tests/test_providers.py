@@ -320,6 +320,9 @@ class TestLoadedProvider:
         assert plain.detect(delivery()) is False
         assert plain.redact == ()
 
+    def test_who_fetches_nothing_waits_for_nothing(self) -> None:
+        assert loaded().fetches(delivery(), {"secret": ("s",)}) == ()
+
     def test_the_provider_s_own_functions_are_used(self) -> None:
         own = loaded(
             parse=lambda delivery: [delivery.method],

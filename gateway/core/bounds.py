@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 LONGEST_IDENTIFIER = 300
@@ -16,6 +17,9 @@ LEFT_OUT = "_left_out"
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile("\\\\u0000|[\ud800-\udfff]")
 _LONG_NUMBER = re.compile(r"\d{19}")
+# As JSON these are less than a half of what may be stored.
+_FEW_VALUES = 32
+_FEW_CHARACTERS = 500
 _LEAST, _GREATEST = -(2**63), 2**64 - 1
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -46,7 +50,7 @@ def fit_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     Values that are too large are left out, in order; ``_left_out`` then says how many.
     Integers beyond 64 bits, which not every reader of JSON keeps exact, become text.
     """
-    if not metadata:
+    if not metadata or _is_plain(metadata):
         return metadata
     try:
         text = _encode(metadata)
@@ -55,6 +59,25 @@ def fit_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(text) > LARGEST_METADATA // 4 or _ESCAPED.search(text) or _LONG_NUMBER.search(text):
         return _fit_piecewise(metadata)
     return metadata
+
+
+def _is_plain(metadata: Mapping[str, Any]) -> bool:
+    """Whether it is as metadata mostly is: a few short texts and numbers, that fit as they are."""
+    if len(metadata) > _FEW_VALUES:
+        return False
+    texts = []
+    for piece in chain(metadata, metadata.values()):
+        if isinstance(piece, str):
+            texts.append(piece)
+        elif piece is not None and not _is_plain_number(piece):
+            return False
+    text = "".join(texts)
+    # A printable character is neither forbidden nor escaped: JSON has four bytes for it at most.
+    return len(text) <= _FEW_CHARACTERS and text.isprintable()
+
+
+def _is_plain_number(value: Any) -> bool:
+    return isinstance(value, int | float) and _LEAST <= value <= _GREATEST
 
 
 def _fit_piecewise(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ JMESPath's own interpreter; the tests compare the two.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from jmespath.visitor import TreeInterpreter
@@ -14,18 +15,19 @@ from jmespath.visitor import TreeInterpreter
 from gateway.core.functions import Interpreter
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, so that the interpreter, which few rules need, is made when one asks for it.
+@dataclass(frozen=True)
 class Scope:
     """What an expression can reach beside its subject; header names are lower case."""
 
     root: Any
     headers: Mapping[str, str]
     query: Mapping[str, str]
-    interpreter: Interpreter = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        interpreter = Interpreter(self.root, self.headers, self.query)
-        object.__setattr__(self, "interpreter", interpreter)
+    @cached_property
+    def interpreter(self) -> Interpreter:
+        """Runs the expressions that have no evaluator of their own."""
+        return Interpreter(self.root, self.headers, self.query)
 
 
 Evaluator = Callable[[Any, Scope], Any]

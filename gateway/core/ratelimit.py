@@ -3,26 +3,28 @@
 Source: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``count`` deliveries per ``period``, of which ``burst`` may come at once (1 or more)."""
+    """``count`` deliveries per ``period``, of which ``burst`` may come at once (1 or more).
+
+    ``spacing`` is the time between two deliveries at the steady rate.
+    """
 
     count: int
     period: timedelta
     burst: int
+    spacing: timedelta = field(init=False, repr=False, compare=False)
 
-    @property
-    def spacing(self) -> timedelta:
-        """The time between two deliveries at the steady rate."""
-        return self.period / self.count
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spacing", self.period / self.count)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """Whether a delivery may pass, the state to keep, and how long to wait if not."""
 
     allowed: bool
@@ -36,8 +38,9 @@ def admit(state: datetime | None, limit: Limit, now: datetime) -> Admission:
     A refused delivery costs nothing: the state stays as it was. A state further ahead than
     it can get was made by a clock that has since been set back, and is cut.
     """
-    latest = now + limit.spacing * limit.burst
-    earliest = now if state is None else min(max(state, now), latest)
+    if state is None or state <= now:
+        return Admission(allowed=True, state=now + limit.spacing)
+    earliest = min(state, now + limit.spacing * limit.burst)
     wait = earliest - now - limit.spacing * (limit.burst - 1)
     if wait > timedelta(0):
         return Admission(allowed=False, state=earliest, retry_after=wait)

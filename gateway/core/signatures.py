@@ -135,8 +135,9 @@ def _distance(error: SignatureError) -> int:
 
 def configured(credentials: Credentials) -> Credentials:
     """The credentials that have a value; an empty text is not one."""
-    kept = {name: tuple(filter(None, values)) for name, values in credentials.items()}
-    return {name: values for name, values in kept.items() if values}
+    return {
+        name: kept for name, values in credentials.items() if (kept := tuple(filter(None, values)))
+    }
 
 
 def alternatives(scheme: Scheme) -> Iterator[Scheme]:

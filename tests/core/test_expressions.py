@@ -16,7 +16,7 @@ from gateway.core.expressions import (
     compile_template,
     compile_value,
 )
-from gateway.core.functions import ARITIES
+from gateway.core.functions import ARITIES, to_text
 
 PAYLOAD: dict[str, Any] = {
     "action": "completed",
@@ -371,3 +371,8 @@ def test_a_value_is_an_expression_unless_it_has_braces() -> None:
 def test_expressions_are_equal_by_their_text() -> None:
     assert compile_expression("a.b ") == compile_expression("a.b")
     assert compile_expression("a.b") != compile_expression("a.c")
+
+
+@given(st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_as_text_is_its_json(value: float) -> None:
+    assert to_text(value) == json.dumps(value)
