@@ -86,7 +86,13 @@ def open_providers(config: Config) -> Providers:
 def retention_of(config: Config) -> Retention:
     """How long everything is kept."""
     kept = config.retention
-    return Retention(kept.webhook_log, kept.checks, kept.seen_events, kept.resolved_incidents)
+    return Retention(
+        webhook_log=kept.webhook_log,
+        checks=kept.checks,
+        seen_events=kept.seen_events,
+        heartbeat_runs=kept.heartbeat_runs,
+        resolved_incidents=kept.resolved_incidents,
+    )
 
 
 def build_web(config: Config, fetcher: Fetcher | None = None) -> App[Request, Response]:

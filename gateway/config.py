@@ -204,6 +204,9 @@ class Retention(Section):
     """Event ids by which repeated deliveries are known. Longer than any provider tries
     again: some do for 7 days."""
 
+    heartbeat_runs: Age = timedelta(days=90)
+    """Runs of jobs with their logs, by their start. Those that go on are never deleted."""
+
     resolved_incidents: Age = timedelta(days=400)
     """Incidents with their timelines, by their end. Open ones are never deleted."""
 

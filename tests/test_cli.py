@@ -554,10 +554,11 @@ class TestPrune:
             ("webhook_log", "1"),
             ("checks", "0"),
             ("seen_events", "0"),
+            ("heartbeat_runs", "0"),
             ("resolved_incidents", "0"),
         ]
         assert again == dict.fromkeys(
-            ("webhook_log", "checks", "seen_events", "resolved_incidents"), 0
+            ("webhook_log", "checks", "seen_events", "heartbeat_runs", "resolved_incidents"), 0
         )
 
     def test_the_configuration_says_what_is_old(

@@ -36,7 +36,7 @@ from gateway.watchdog import Watchdog
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 EVERY = timedelta(seconds=5)
 DAY = timedelta(days=1)
-PRUNING = Pruning(Retention(DAY, DAY, DAY, DAY), timedelta(minutes=5))
+PRUNING = Pruning(Retention(DAY, DAY, DAY, DAY, DAY), timedelta(minutes=5))
 
 
 @pytest.fixture

@@ -10,7 +10,14 @@ from gateway.ids import least_id
 from gateway.store import chunks
 from gateway.store.chunks import Chunk, Wait, at_ease, delete_range, delete_together
 from gateway.store.engine import Store
-from gateway.store.tables import checks, deliveries, incident_events, incidents, seen_events
+from gateway.store.tables import (
+    checks,
+    deliveries,
+    heartbeat_runs,
+    incident_events,
+    incidents,
+    seen_events,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,7 @@ class Retention:
     webhook_log: timedelta
     checks: timedelta
     seen_events: timedelta
+    heartbeat_runs: timedelta
     resolved_incidents: timedelta
 
 
@@ -53,6 +61,13 @@ def prune(store: Store, retention: Retention, now: datetime, wait: Wait) -> list
             seen_events,
             seen_events.c.seen_at,
             seen_events.c.seen_at < now - retention.seen_events,
+        ),
+        "heartbeat_runs": delete_range(
+            store,
+            heartbeat_runs,
+            heartbeat_runs.c.id,
+            heartbeat_runs.c.id < least_id(now - retention.heartbeat_runs),
+            heartbeat_runs.c.deadline.is_(None),  # the open ones are counted on their monitor
         ),
         "resolved_incidents": _delete_incidents(store, now - retention.resolved_incidents),
     }

@@ -8,11 +8,13 @@ from recording import NO_LIMIT, at, delivery, event
 from sqlalchemy import func, select, text
 
 from gateway.core.errors import Unavailable
+from gateway.core.heartbeat import word_of
 from gateway.core.uptime import DAY, total
 from gateway.store import chunks, history, monitors, tables
 from gateway.store.chunks import Chunk, at_ease, delete_range
 from gateway.store.days import read_days
 from gateway.store.engine import Store, open_engine
+from gateway.store.heartbeats import HeartbeatEntry
 from gateway.store.monitors import Draft, Monitor
 from gateway.store.prune import Pruned, Retention, prune
 from gateway.store.record import record
@@ -22,9 +24,11 @@ KEPT = Retention(
     webhook_log=timedelta(days=10),
     checks=timedelta(days=20),
     seen_events=timedelta(days=5),
+    heartbeat_runs=timedelta(days=15),
     resolved_incidents=timedelta(days=30),
 )
-KINDS = ("webhook_log", "checks", "seen_events", "resolved_incidents")
+KINDS = ("webhook_log", "checks", "seen_events", "heartbeat_runs", "resolved_incidents")
+FILLED = tuple(kind for kind in KINDS if kind != "heartbeat_runs")
 
 
 @pytest.fixture
@@ -176,12 +180,12 @@ def test_it_goes_in_small_chunks_with_rests(store: Store) -> None:
 def test_it_ends_when_told_to_and_goes_on_later(store: Store) -> None:
     now = at(100 * DAY)
 
-    assert deleted(prune(store, KEPT, now, lambda _: True)) == dict.fromkeys(KINDS, 3)
+    assert deleted(prune(store, KEPT, now, lambda _: True)) == dict.fromkeys(FILLED, 3)
     assert deleted(prune(store, KEPT, now, lambda _: True)) == {
-        **dict.fromkeys(KINDS, 3),
+        **dict.fromkeys(FILLED, 3),
         "resolved_incidents": 2,
     }
-    assert deleted(prune(store, KEPT, now, never)) == dict.fromkeys(KINDS[:3], 4)
+    assert deleted(prune(store, KEPT, now, never)) == dict.fromkeys(FILLED[:3], 4)
 
 
 def test_rests_are_as_long_as_the_work_wants() -> None:
@@ -197,6 +201,21 @@ def test_rests_are_as_long_as_the_work_wants() -> None:
     assert rests == [3.0, 0.01]
 
 
+def test_runs_that_have_ended_go(store: Store, team: NewTeam) -> None:
+    job = monitors.create(store, team.id, Draft("job"), at(0))
+    for run, words in (("done", ("start", "0")), ("open", ("start",))):
+        for word in words:
+            said = word_of(word, run)
+            assert said is not None
+            record(store, [HeartbeatEntry(job.id, job.revision, at(0), said)], NO_LIMIT)
+
+    assert "heartbeat_runs" not in deleted(prune(store, KEPT, at(15 * DAY), never))
+    assert deleted(prune(store, KEPT, at(16 * DAY), never))["heartbeat_runs"] == 1
+
+    left = history.list_runs(store, job.id, before=None, limit=9)
+    assert [run.run for run in left] == ["open"]
+
+
 @pytest.mark.usefixtures("old")
 def test_one_bad_chunk_spares_the_other_kinds(store: Store) -> None:
     with store.write() as connection:
@@ -209,6 +228,7 @@ def test_one_bad_chunk_spares_the_other_kinds(store: Store) -> None:
         "webhook_log": 10,
         "checks": 0,
         "seen_events": 10,
+        "heartbeat_runs": 0,
         "resolved_incidents": 5,
     }
 
@@ -223,7 +243,8 @@ def test_a_busy_database_ends_each_kind_and_loses_nothing(store: Store, tmp_path
         done = prune(Store(hasty, store.vault), KEPT, at(100 * DAY), never)
     hasty.dispose()
 
-    assert [type(each.error) for each in done] == [Unavailable] * len(KINDS)
+    refused = {each.kind: type(each.error) for each in done if each.error is not None}
+    assert refused == dict.fromkeys(FILLED, Unavailable)
     assert deleted(prune(store, KEPT, at(100 * DAY), never))["checks"] == 10
 
 
