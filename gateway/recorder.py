@@ -7,7 +7,6 @@ with the load, and a lone delivery waits for nobody.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.core.errors import DeliveryFailed, Unavailable
@@ -104,9 +103,9 @@ class Recorder:
     def _answer(self, batch: list[_Waiting], results: Sequence[Result | Unavailable]) -> None:
         self._unanswered -= len(batch)
         for waiting, result in zip(batch, results, strict=True):
-            # Whoever went away has cancelled the future; the record stands.
-            with suppress(asyncio.InvalidStateError):
-                if isinstance(result, Exception):
-                    waiting.future.set_exception(result)
-                else:
-                    waiting.future.set_result(result)
+            if waiting.future.done():  # the client went away; the record stands
+                continue
+            if isinstance(result, Exception):
+                waiting.future.set_exception(result)
+            else:
+                waiting.future.set_result(result)
