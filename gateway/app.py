@@ -45,7 +45,7 @@ from gateway.web.application import create_app
 from gateway.web.webhooks import Reception
 from gateway.writing import writing
 
-# Readers that serve requests while the writer thread records.
+# Readers that serve requests while others are recorded.
 _LOOKUP_THREADS = 4
 # The database holds what platforms sent: nobody else on the machine needs to read it.
 _PRIVATE = 0o700

@@ -169,7 +169,7 @@ class Limits(Section):
 
 
 class Recorder(Section):
-    """The thread that writes many deliveries in one transaction."""
+    """Writing many deliveries in one transaction."""
 
     max_batch: Annotated[int, whole(1, 10_000)] = 500
     """How many deliveries one transaction takes at most."""
