@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
+from gateway.app import utc_now
 from gateway.core.errors import (
     DefinitionError,
     SignatureError,
@@ -450,6 +451,23 @@ def with_token(provider: str, claims: Mapping[str, Any]) -> Delivery:
         received_at=NOW,
         fetched={KEY_SETS[provider]: json.dumps(key_set).encode()},
     )
+
+
+def test_google_accepts_what_we_sign() -> None:
+    scheme = PROVIDERS.get("gcp_pubsub").provider.signature
+    made = scheme.sign(Delivery(b"{}", {}, NOW), "taco", utc_now())
+    [key_set] = made.fetched.values()
+    [jwk] = json.loads(key_set)["keys"]
+    public = RSAAlgorithm.from_jwk(jwk)
+    assert isinstance(public, rsa.RSAPublicKey)
+    pem = public.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    token = made.headers["authorization"].removeprefix("Bearer ")
+
+    claims = google_jwt.decode(token, certs={jwk["kid"]: pem}, audience="taco")  # type: ignore[no-untyped-call]
+
+    assert claims["iss"] == "https://accounts.google.com"
 
 
 def entra(provider: str, **changes: Any) -> dict[str, Any]:

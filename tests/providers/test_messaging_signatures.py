@@ -224,6 +224,14 @@ class TestMercadoPago:
         WebhookSignatureValidator.validate(signature, request_id, data_id, self.SECRET)
         assert self.refused(self.received(signature, data_id, request_id)) is None
 
+    def test_the_vendor_accepts_what_we_sign(self) -> None:
+        unsigned = delivery(b"{}", {"x-request-id": self.REQUEST}, query={"data.id": self.ID})
+        signature = SCHEMES["mercadopago"].sign(unsigned, self.SECRET, NOW).header("x-signature")
+
+        WebhookSignatureValidator.validate(signature, self.REQUEST, self.ID, self.SECRET)
+        with pytest.raises(InvalidWebhookSignatureError):
+            WebhookSignatureValidator.validate(signature, self.REQUEST, "1", self.SECRET)
+
     @pytest.mark.parametrize(
         "signature", ["ts=1742505638683", "v1=00", "ts=now,v1=" + "0" * 64, "ts=1,v2=" + "0" * 64]
     )
