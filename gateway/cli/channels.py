@@ -12,6 +12,7 @@ from gateway.cli.context import (
     Workplace,
     fail,
     json_option,
+    only_one,
     open_workplace,
     print_json,
     print_table,
@@ -178,12 +179,7 @@ def _find(workplace: Workplace, wanted: str) -> Channel:
     by_id = store_channels.find(workplace.store, workplace.team, wanted)
     if by_id is not None:
         return by_id
-    named = [each for each in _all(workplace) if each.name == wanted]
-    if len(named) > 1:
-        fail(f"{len(named)} channels are called {wanted!r}: use the id ('taco channels list')")
-    if not named:
-        fail(f"no channel {wanted!r}: 'taco channels list' shows them")
-    return named[0]
+    return only_one(_all(workplace), wanted, "channels")
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar
 
 import click
 import orjson
@@ -110,6 +110,27 @@ def fail(message: str) -> NoReturn:
     """Say what is wrong and end with exit code 1."""
     click.secho(message, fg="red", err=True)
     sys.exit(1)
+
+
+class Named(Protocol):
+    """Something of the team that people call by a name, which need not be unique."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def only_one(found: Iterable[N], wanted: str, kinds: str) -> N:
+    """The only one of this name; ends the command when there is none, or several."""
+    named = [each for each in found if each.name == wanted]
+    if len(named) > 1:
+        fail(f"{len(named)} {kinds} are called {wanted!r}: use the id ('taco {kinds} list')")
+    if not named:
+        fail(f"no {kinds.removesuffix('s')} {wanted!r}: 'taco {kinds} list' shows them")
+    return named[0]
 
 
 def print_json(value: Any) -> None:

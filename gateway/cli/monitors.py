@@ -9,8 +9,8 @@ from gateway.app import utc_now
 from gateway.cli.context import (
     Settings,
     Workplace,
-    fail,
     json_option,
+    only_one,
     open_workplace,
     plain,
     print_json,
@@ -241,12 +241,7 @@ def find_monitor(workplace: Workplace, wanted: str) -> Monitor:
     by_id = store_monitors.find(workplace.store, workplace.team, wanted)
     if by_id is not None:
         return by_id
-    named = [each for each in _all(workplace) if each.name == wanted]
-    if len(named) > 1:
-        fail(f"{len(named)} monitors are called {wanted!r}: use the id ('taco monitors list')")
-    if not named:
-        fail(f"no monitor {wanted!r} ('taco monitors list' shows all)")
-    return named[0]
+    return only_one(_all(workplace), wanted, "monitors")
 
 
 def _uptime(days: list[Day]) -> dict[str, float | None]:

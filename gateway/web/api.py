@@ -114,8 +114,7 @@ class MonitorsResource:
             after=cursor(req, "after"),
             limit=limit + 1,
         )
-        items = [monitor_view(monitor, management.public_url) for monitor in found[:limit]]
-        send_json(resp, {"items": items, "next": items[-1]["id"] if len(found) > limit else None})
+        send_page(resp, found, limit, lambda each: monitor_view(each, management.public_url))
 
 
 class MonitorResource:
@@ -191,8 +190,7 @@ class HistoryResource:
             before=cursor(req, "before"),
             limit=limit + 1,
         )
-        items = [self._view(row) for row in rows[:limit]]
-        send_json(resp, {"items": items, "next": items[-1]["id"] if len(rows) > limit else None})
+        send_page(resp, rows, limit, self._view)
 
 
 class UptimeResource:
@@ -244,6 +242,12 @@ def cursor(req: Request, name: str) -> str | None:
 def limit_of(req: Request) -> int:
     """How many items a page has."""
     return req.get_param_as_int("limit", min_value=1, max_value=_MAX_PAGE, default=_PAGE)
+
+
+def send_page(resp: Response, found: Sequence[Any], limit: int, view: View) -> None:
+    """Answer with at most ``limit`` of what was found; one more tells that there is a next page."""
+    items = [view(each) for each in found[:limit]]
+    send_json(resp, {"items": items, "next": items[-1]["id"] if len(found) > limit else None})
 
 
 def send_json(resp: Response, body: dict[str, Any]) -> None:

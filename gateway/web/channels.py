@@ -14,7 +14,7 @@ from gateway.core.errors import NotFound, RequestError
 from gateway.management import wrong
 from gateway.store import alert_log, channels, monitors
 from gateway.store.channels import Channel, ChannelDraft
-from gateway.web.api import ID, Management, cursor, limit_of, read_json, send_json
+from gateway.web.api import ID, Management, cursor, limit_of, read_json, send_json, send_page
 from gateway.web.channel_views import alert_view, channel_view, kind_view
 
 
@@ -88,8 +88,7 @@ class ChannelsResource:
             after=cursor(req, "after"),
             limit=limit + 1,
         )
-        items = [telling.view(channel) for channel in found[:limit]]
-        send_json(resp, {"items": items, "next": items[-1]["id"] if len(found) > limit else None})
+        send_page(resp, found, limit, telling.view)
 
 
 class ChannelResource:
@@ -175,8 +174,7 @@ class AlertsResource:
             before=cursor(req, "before"),
             limit=limit + 1,
         )
-        items = [alert_view(row) for row in rows[:limit]]
-        send_json(resp, {"items": items, "next": items[-1]["id"] if len(rows) > limit else None})
+        send_page(resp, rows, limit, alert_view)
 
 
 class ResendResource:
